@@ -1,0 +1,100 @@
+"""The one hook on which every picture, plot, capture and counter hangs. Unset (None) it costs one test.
+
+What an observer is told is told in the order in which it happened; the order is part of the truth, many things share one nanosecond.
+A packet handed to a probe is the packet itself and must not be changed.
+"""
+
+from __future__ import annotations
+
+from netglass.build import mypyc_attr
+from netglass.wire.ip import IpPacket
+
+Flow = tuple[bytes, int, bytes, int]
+"""A connection as one host names it: (local address, local port, remote address, remote port)."""
+
+
+class TcbSnapshot:
+    """A value copy of the transmission control block (RFC 9293 §3.3.1), made after a segment was sent or dealt with.
+
+    Sequence numbers are unwrapped (they only grow): subtract `iss` or `irs` for relative ones. Sizes in bytes, times in nanoseconds.
+    """
+
+    __slots__ = (
+        "backoff",
+        "cwnd",
+        "flight",
+        "irs",
+        "iss",
+        "mss",
+        "rcv_nxt",
+        "rcv_queued",
+        "rcv_wnd",
+        "rto",
+        "snd_nxt",
+        "snd_queued",
+        "snd_una",
+        "snd_wnd",
+        "srtt",
+        "ssthresh",
+        "state",
+    )
+
+    def __init__(self) -> None:
+        self.state: str = "CLOSED"
+        self.iss: int = 0
+        self.irs: int = 0
+        self.snd_una: int = 0
+        self.snd_nxt: int = 0
+        self.snd_wnd: int = 0
+        self.rcv_nxt: int = 0
+        self.rcv_wnd: int = 0
+        self.cwnd: int = 0
+        self.ssthresh: int = 0
+        self.flight: int = 0
+        self.mss: int = 0
+        self.srtt: int = 0
+        self.rto: int = 0
+        self.backoff: int = 0
+        self.snd_queued: int = 0  # bytes that the application gave and the peer has not acknowledged
+        self.rcv_queued: int = 0  # bytes that the application has not read yet
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Probe:
+    """Inherit and override what you want to hear; every method here does nothing.
+
+    `host` is the host's name, `link` a cable's. `tcb` is None for packets that belong to no connection.
+    """
+
+    def packet_sent(self, host: str, interface: str, packet: IpPacket, tcb: TcbSnapshot | None, now: int) -> None:
+        """`host` gave `packet` to `interface`."""
+
+    def packet_received(self, host: str, interface: str, packet: IpPacket, now: int) -> None:
+        """`packet` reached `host` whole. What the host makes of it is told next."""
+
+    def packet_done(self, host: str, packet: IpPacket, tcb: TcbSnapshot | None, now: int) -> None:
+        """`host` has dealt with a TCP segment that it received; `tcb` is the block afterwards."""
+
+    def packet_dropped(self, host: str, packet: IpPacket | None, reason: str, now: int) -> None:
+        """`host` dropped a packet (None: bytes that are no packet). `reason` is a counter's name, such as "tcp-checksum" or "accept-queue-full"."""
+
+    def state_changed(self, host: str, flow: Flow, old: str, new: str, now: int) -> None:
+        """A connection went from `old` to `new` (RFC 9293 names with hyphens: "SYN-SENT")."""
+
+    def timer_fired(self, host: str, flow: Flow, timer: str, now: int) -> None:
+        """`timer` is "retransmission", "syn-ack", "persist", "keep-alive", "delayed-ack", "fin-wait-2", "time-wait", "user-timeout"."""
+
+    def queue_changed(self, host: str, port: int, half_open: int, complete: int, now: int) -> None:
+        """A listener's queues: entries in the SYN queue and in the accept queue."""
+
+    def carried(
+        self, link: str, source: str, destination: str, number: int, packet: IpPacket, frame: bytes | None, sent: int, arrives: int, note: str
+    ) -> None:
+        """A cable took transmission `number` from `source` at `sent`; it arrives at `destination` at `arrives`, or never (NEVER).
+
+        `note` is "" or the name of the fault that touched it. `frame` holds the bytes if the cable made bytes of it (corruption, or a serialising
+        network). A duplicate is told as a transmission of its own.
+        """
+
+    def note(self, host: str, subject: str, text: str, now: int) -> None:
+        """Something else worth a line: what an application did, where a thread waits."""

@@ -1,0 +1,255 @@
+"""The transmission control block: data only, with RFC 9293 §3.3.1's names. `arrive`, `transmit`, `timeout` and `calls` work on it.
+
+Sequence numbers are unwrapped (see `wire.seq`). A timer is a time at which something is due, NEVER when it does not run.
+"""
+
+from __future__ import annotations
+
+from netglass.probe import Probe, TcbSnapshot
+from netglass.rng import Rng
+from netglass.tcp.config import TcpConfig, TcpSettings
+from netglass.tcp.recovery import Recovery
+from netglass.tcp.recvbuf import ReceiveBuffer
+from netglass.tcp.rtt import RttEstimator
+from netglass.tcp.sendbuf import SendBuffer
+from netglass.tcp.state import CLOSED, State
+from netglass.times import NEVER
+from netglass.wire.tcp import ABSENT
+
+
+class Counters:
+    """How often each odd thing happened; names are those of the drop reasons. Shared by everything in one host."""
+
+    __slots__ = ("counts",)
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    def add(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+
+class Tcb:
+    """One connection."""
+
+    __slots__ = (
+        "ack_due",
+        "ato",
+        "backoff",
+        "challenge_at",
+        "close_at",
+        "closed_by_application",
+        "config",
+        "counters",
+        "delayed_ack_at",
+        "error",
+        "flow_host",
+        "in_bytes",
+        "in_segments",
+        "irs",
+        "iss",
+        "keepalive_at",
+        "keepalive_sent",
+        "last_ack_sent",
+        "last_heard_at",
+        "last_sent_at",
+        "linger_until",
+        "local",
+        "local_port",
+        "max_payload",
+        "max_snd_wnd",
+        "mss",
+        "mtu",
+        "orphan",
+        "out_bytes",
+        "out_segments",
+        "passive",
+        "peer_mss",
+        "persist_at",
+        "persist_backoff",
+        "pingpong",
+        "probe",
+        "probes_sent",
+        "quick_acks",
+        "rcv_adv",
+        "rcv_closed",
+        "rcv_fin",
+        "rcv_mss",
+        "rcv_nxt",
+        "rcv_up",
+        "rcv_wnd",
+        "rcv_wscale",
+        "rcv_wup",
+        "rcvbuf",
+        "recovery",
+        "received",
+        "remote",
+        "remote_port",
+        "reset_due",
+        "retransmit_at",
+        "retransmitted",
+        "rng",
+        "rtt",
+        "sack_ok",
+        "sending",
+        "settings",
+        "snd_closed",
+        "snd_fin",
+        "snd_nxt",
+        "snd_una",
+        "snd_up",
+        "snd_wl1",
+        "snd_wl2",
+        "snd_wnd",
+        "snd_wscale",
+        "sndbuf",
+        "soft_error",
+        "state",
+        "syn_due",
+        "synack_data",
+        "ts_offset",
+        "ts_ok",
+        "ts_recent",
+        "ts_recent_at",
+        "urgent_byte",
+        "woken",
+        "dsack",
+        "probe_due",
+        "soft_icmp_at",
+        "opened_at",
+    )
+
+    def __init__(
+        self,
+        local: bytes,
+        local_port: int,
+        remote: bytes,
+        remote_port: int,
+        config: TcpConfig,
+        settings: TcpSettings,
+        recovery: Recovery,
+        rtt: RttEstimator,
+        rng: Rng,
+        counters: Counters,
+        iss: int,
+        host: str,
+        probe: Probe | None,
+        now: int,
+    ) -> None:
+        # Who.
+        self.local: bytes = local
+        self.local_port: int = local_port
+        self.remote: bytes = remote
+        self.remote_port: int = remote_port
+        self.flow_host: str = host
+        self.passive: bool = False  # opened by a listener
+        self.opened_at: int = now
+        # With what.
+        self.config: TcpConfig = config
+        self.settings: TcpSettings = settings
+        self.rng: Rng = rng
+        self.counters: Counters = counters
+        self.probe: Probe | None = probe
+        self.state: State = CLOSED
+        # Send sequence variables (RFC 9293 table 2).
+        self.iss: int = iss
+        self.snd_una: int = iss
+        self.snd_nxt: int = iss
+        self.snd_wnd: int = 0  # bytes, scaled
+        self.snd_up: int = -1  # one past the last urgent byte, -1: none
+        self.snd_wl1: int = 0
+        self.snd_wl2: int = 0
+        self.max_snd_wnd: int = 0
+        self.snd_fin: int = -1  # the FIN's sequence number once the application has closed, -1: open
+        self.snd_wscale: int = 0  # shift for windows that the peer tells
+        # Receive sequence variables (RFC 9293 table 3).
+        self.irs: int = 0
+        self.rcv_nxt: int = 0
+        self.rcv_wnd: int = 0  # bytes: what was last told to the peer, less what came since
+        self.rcv_adv: int = 0  # right edge of the window told to the peer: never moves left
+        self.rcv_wup: int = 0  # rcv_nxt when the last ACK was sent
+        self.rcv_up: int = -1  # one past the peer's urgent byte, -1: none
+        self.rcv_fin: int = -1  # the peer's FIN's sequence number, once seen
+        self.rcv_wscale: int = 0  # shift for windows that we tell
+        self.urgent_byte: int = -1  # the out-of-band byte not yet read, -1: none
+        # Sizes.
+        self.mtu: int = 1500
+        self.peer_mss: int = 536  # from the peer's SYN (RFC 9293 §3.7.1)
+        self.mss: int = 536  # payload bytes of a full segment we send: options already taken off
+        self.max_payload: int = 536  # payload bytes of one emission: mss, or a multiple on an interface with offload
+        self.rcv_mss: int = 536  # the peer's segment size, as seen; decides when an ACK is due
+        # Options agreed on.
+        self.ts_ok: bool = False
+        self.sack_ok: bool = False
+        self.ts_offset: int = 0  # added to the clock in ms (RFC 7323 §5.4 with a random offset each connection)
+        self.ts_recent: int = ABSENT
+        self.ts_recent_at: int = 0
+        self.last_ack_sent: int = 0
+        self.dsack: tuple[int, int] | None = None  # a duplicate to report in the next ACK (RFC 2883)
+        # Buffers, and the sender's view of the network.
+        self.sndbuf: int = 0  # limits in bytes
+        self.rcvbuf: int = 0
+        self.sending: SendBuffer = SendBuffer(iss + 1)
+        self.received: ReceiveBuffer = ReceiveBuffer(0)
+        self.rtt: RttEstimator = rtt
+        self.recovery: Recovery = recovery
+        # What has to go out (read by `transmit`, in its order).
+        self.reset_due: bool = False
+        self.syn_due: bool = False
+        self.synack_data: bool = False
+        self.ack_due: bool = False
+        self.probe_due: bool = False  # a zero-window or keep-alive probe
+        # The receiver's acknowledging (Linux: quick ACKs, then delayed ones; a conversation delays at once).
+        self.quick_acks: int = 0
+        self.pingpong: bool = False
+        self.ato: int = 0
+        # Timers.
+        self.retransmit_at: int = NEVER
+        self.persist_at: int = NEVER
+        self.delayed_ack_at: int = NEVER
+        self.keepalive_at: int = NEVER
+        self.close_at: int = NEVER  # end of TIME-WAIT, of an orphan's FIN-WAIT-2
+        self.linger_until: int = NEVER
+        self.backoff: int = 0  # expiries of the retransmission timer in a row
+        self.persist_backoff: int = 0
+        self.probes_sent: int = 0  # zero-window probes without an answer
+        self.keepalive_sent: int = 0
+        self.last_heard_at: int = now
+        self.last_sent_at: int = now
+        self.challenge_at: int = -NEVER  # last ACK that answered an unacceptable segment
+        self.soft_icmp_at: int = NEVER
+        # The application's side.
+        self.woken: int = 0  # readiness bits that rose since somebody last looked
+        self.error: int = 0  # errno for the next call (SO_ERROR)
+        self.soft_error: int = 0  # errno that only counts if the connection times out
+        self.closed_by_application: bool = False  # close(): nobody will read any more
+        self.orphan: bool = False
+        self.snd_closed: bool = False  # shutdown(SHUT_WR) or close()
+        self.rcv_closed: bool = False  # shutdown(SHUT_RD)
+        # Tallies for TCP_INFO.
+        self.in_segments: int = 0
+        self.out_segments: int = 0
+        self.in_bytes: int = 0
+        self.out_bytes: int = 0
+        self.retransmitted: int = 0
+
+    def snapshot(self) -> TcbSnapshot:
+        copy = TcbSnapshot()
+        copy.state = str(self.state.value)
+        copy.iss = self.iss
+        copy.irs = self.irs
+        copy.snd_una = self.snd_una
+        copy.snd_nxt = self.snd_nxt
+        copy.snd_wnd = self.snd_wnd
+        copy.rcv_nxt = self.rcv_nxt
+        copy.rcv_wnd = self.rcv_wnd
+        copy.cwnd = self.recovery.cc.cwnd
+        copy.ssthresh = self.recovery.cc.ssthresh
+        copy.flight = self.recovery.in_flight
+        copy.mss = self.mss
+        copy.srtt = self.rtt.srtt
+        copy.rto = self.rtt.rto
+        copy.backoff = self.backoff
+        copy.snd_queued = self.sending.end - self.sending.start
+        copy.rcv_queued = self.received.readable
+        return copy

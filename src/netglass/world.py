@@ -1,0 +1,56 @@
+"""Who makes time pass, and who wants to hear of it. `lab` (virtual) and `drive` (real) implement `World`; programs know only this."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Final
+
+from netglass.build import mypyc_attr
+from netglass.times import NEVER
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class World(ABC):
+    """A scheduler: the time now, the next thing to happen, and waiting until a deadline."""
+
+    @abstractmethod
+    def now(self) -> int:
+        """The time, in nanoseconds."""
+
+    @abstractmethod
+    def run_next(self) -> bool:
+        """Let the next event happen. False if nothing is left to happen."""
+
+    @abstractmethod
+    def wait(self, deadline: int) -> None:
+        """Let events happen until `deadline`, or until one of them woke somebody."""
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Waker(ABC):
+    """Whoever waits for a socket. The host calls it after a packet, a timer or a call has been dealt with whole, never in the middle."""
+
+    @abstractmethod
+    def wake(self, events: int) -> None:
+        """`events` (POLL* bits) may have become true since the last call. One bit may come again: look, do not count."""
+
+
+class Endpoint:
+    """What the host files, wakes and times: a connection, a listener, a UDP or raw port. The fields are the host's own bookkeeping."""
+
+    __slots__ = ("dirty", "scheduled_at", "waker")
+
+    def __init__(self) -> None:
+        self.waker: Waker | None = None  # set by whoever waits
+        self.dirty: bool = False  # in the host's list of those to drain
+        self.scheduled_at: int = NEVER  # the host's timer heap has an entry for then
+
+
+# Readiness bits, with Linux's values (poll(2)).
+POLLIN: Final = 0x001
+POLLPRI: Final = 0x002
+POLLOUT: Final = 0x004
+POLLERR: Final = 0x008
+POLLHUP: Final = 0x010
+POLLNVAL: Final = 0x020
+POLLRDHUP: Final = 0x2000
