@@ -1,0 +1,137 @@
+"""Linux's error numbers (asm-generic/errno.h). A call that fails returns one of them, negated."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EPERM: Final = 1
+ENOENT: Final = 2
+EINTR: Final = 4
+EIO: Final = 5
+ENXIO: Final = 6
+E2BIG: Final = 7
+EBADF: Final = 9
+EAGAIN: Final = 11
+ENOMEM: Final = 12
+EACCES: Final = 13
+EFAULT: Final = 14
+EBUSY: Final = 16
+EEXIST: Final = 17
+ENODEV: Final = 19
+EINVAL: Final = 22
+ENFILE: Final = 23
+EMFILE: Final = 24
+ENOTTY: Final = 25
+EFBIG: Final = 27
+ENOSPC: Final = 28
+ESPIPE: Final = 29
+EPIPE: Final = 32
+EDOM: Final = 33
+ERANGE: Final = 34
+ENOSYS: Final = 38
+ENODATA: Final = 61
+ENONET: Final = 64
+EPROTO: Final = 71
+EBADMSG: Final = 74
+EOVERFLOW: Final = 75
+EILSEQ: Final = 84
+ENOTSOCK: Final = 88
+EDESTADDRREQ: Final = 89
+EMSGSIZE: Final = 90
+EPROTOTYPE: Final = 91
+ENOPROTOOPT: Final = 92
+EPROTONOSUPPORT: Final = 93
+ESOCKTNOSUPPORT: Final = 94
+EOPNOTSUPP: Final = 95
+EPFNOSUPPORT: Final = 96
+EAFNOSUPPORT: Final = 97
+EADDRINUSE: Final = 98
+EADDRNOTAVAIL: Final = 99
+ENETDOWN: Final = 100
+ENETUNREACH: Final = 101
+ENETRESET: Final = 102
+ECONNABORTED: Final = 103
+ECONNRESET: Final = 104
+ENOBUFS: Final = 105
+EISCONN: Final = 106
+ENOTCONN: Final = 107
+ESHUTDOWN: Final = 108
+ETOOMANYREFS: Final = 109
+ETIMEDOUT: Final = 110
+ECONNREFUSED: Final = 111
+EHOSTDOWN: Final = 112
+EHOSTUNREACH: Final = 113
+EALREADY: Final = 114
+EINPROGRESS: Final = 115
+ECANCELED: Final = 125
+EWOULDBLOCK: Final = EAGAIN
+ENOTSUP: Final = EOPNOTSUPP
+
+_NAMES: Final[dict[int, str]] = {
+    EPERM: "EPERM",
+    ENOENT: "ENOENT",
+    EINTR: "EINTR",
+    EIO: "EIO",
+    ENXIO: "ENXIO",
+    E2BIG: "E2BIG",
+    EBADF: "EBADF",
+    EAGAIN: "EAGAIN",
+    ENOMEM: "ENOMEM",
+    EACCES: "EACCES",
+    EFAULT: "EFAULT",
+    EBUSY: "EBUSY",
+    EEXIST: "EEXIST",
+    ENODEV: "ENODEV",
+    EINVAL: "EINVAL",
+    ENFILE: "ENFILE",
+    EMFILE: "EMFILE",
+    ENOTTY: "ENOTTY",
+    EFBIG: "EFBIG",
+    ENOSPC: "ENOSPC",
+    ESPIPE: "ESPIPE",
+    EPIPE: "EPIPE",
+    EDOM: "EDOM",
+    ERANGE: "ERANGE",
+    ENOSYS: "ENOSYS",
+    ENODATA: "ENODATA",
+    ENONET: "ENONET",
+    EPROTO: "EPROTO",
+    EBADMSG: "EBADMSG",
+    EOVERFLOW: "EOVERFLOW",
+    EILSEQ: "EILSEQ",
+    ENOTSOCK: "ENOTSOCK",
+    EDESTADDRREQ: "EDESTADDRREQ",
+    EMSGSIZE: "EMSGSIZE",
+    EPROTOTYPE: "EPROTOTYPE",
+    ENOPROTOOPT: "ENOPROTOOPT",
+    EPROTONOSUPPORT: "EPROTONOSUPPORT",
+    ESOCKTNOSUPPORT: "ESOCKTNOSUPPORT",
+    EOPNOTSUPP: "EOPNOTSUPP",
+    EPFNOSUPPORT: "EPFNOSUPPORT",
+    EAFNOSUPPORT: "EAFNOSUPPORT",
+    EADDRINUSE: "EADDRINUSE",
+    EADDRNOTAVAIL: "EADDRNOTAVAIL",
+    ENETDOWN: "ENETDOWN",
+    ENETUNREACH: "ENETUNREACH",
+    ENETRESET: "ENETRESET",
+    ECONNABORTED: "ECONNABORTED",
+    ECONNRESET: "ECONNRESET",
+    ENOBUFS: "ENOBUFS",
+    EISCONN: "EISCONN",
+    ENOTCONN: "ENOTCONN",
+    ESHUTDOWN: "ESHUTDOWN",
+    ETOOMANYREFS: "ETOOMANYREFS",
+    ETIMEDOUT: "ETIMEDOUT",
+    ECONNREFUSED: "ECONNREFUSED",
+    EHOSTDOWN: "EHOSTDOWN",
+    EHOSTUNREACH: "EHOSTUNREACH",
+    EALREADY: "EALREADY",
+    EINPROGRESS: "EINPROGRESS",
+    ECANCELED: "ECANCELED",
+}
+
+
+def name(errno: int) -> str:
+    """The name of an error number, negated or not: "EAGAIN". A number that is not in this module reads "errno 999"."""
+    number = abs(errno)
+    return _NAMES.get(number, f"errno {number}")
