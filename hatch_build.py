@@ -77,13 +77,14 @@ class CompileHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name != "wheel" or version == "editable" or not wanted():
             return
-        self.scratch = Path(tempfile.mkdtemp(prefix="netglass-"))
-        objects = compile_to(self.scratch, Path(self.root) / "src")
-        out = self.scratch / "out"
+        # Lives until the wheel is written; cleaned up as well if something fails on the way.
+        self.scratch = tempfile.TemporaryDirectory(prefix="netglass-")
+        objects = compile_to(Path(self.scratch.name), Path(self.root) / "src")
+        out = Path(self.scratch.name) / "out"
         build_data["force_include"].update({str(path): str(path.relative_to(out)) for path in objects})
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if hasattr(self, "scratch"):
-            shutil.rmtree(self.scratch)
+            self.scratch.cleanup()
