@@ -16,14 +16,17 @@ class World(ABC):
     @abstractmethod
     def now(self) -> int:
         """The time, in nanoseconds."""
+        raise NotImplementedError
 
     @abstractmethod
     def run_next(self) -> bool:
         """Let the next event happen. False if nothing is left to happen."""
+        raise NotImplementedError
 
     @abstractmethod
     def wait(self, deadline: int) -> None:
         """Let events happen until `deadline`, or until one of them woke somebody."""
+        raise NotImplementedError
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -33,6 +36,7 @@ class Waker(ABC):
     @abstractmethod
     def wake(self, events: int) -> None:
         """`events` (POLL* bits) may have become true since the last call. One bit may come again: look, do not count."""
+        raise NotImplementedError
 
 
 class Endpoint:

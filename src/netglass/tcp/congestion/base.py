@@ -6,6 +6,7 @@ Everything is in bytes and nanoseconds; where an RFC counts segments, so many by
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from netglass.build import mypyc_attr
 
@@ -14,7 +15,7 @@ from netglass.build import mypyc_attr
 class CongestionControl(ABC):
     """Decides `cwnd` and `ssthresh`. `tcp.recovery` decides what is lost and tells it."""
 
-    name = ""
+    name: ClassVar[str] = ""
 
     def __init__(self, mss: int, initial_window: int) -> None:
         self.mss: int = mss
@@ -24,14 +25,17 @@ class CongestionControl(ABC):
     @abstractmethod
     def acked(self, size: int, in_flight: int, srtt: int, now: int) -> None:
         """`size` bytes newly acknowledged outside of recovery, while the window was in full use; `in_flight` bytes were out before this ACK."""
+        raise NotImplementedError
 
     @abstractmethod
     def lost(self, in_flight: int, now: int) -> None:
         """A loss was detected without a timeout: reduce `ssthresh`; recovery sets `cwnd` while it lasts (RFC 5681 §3.2, RFC 9438 §4.6)."""
+        raise NotImplementedError
 
     @abstractmethod
     def timed_out(self, in_flight: int, now: int) -> None:
         """The retransmission timer expired: `ssthresh` falls, `cwnd` becomes one segment (RFC 5681 §3.1)."""
+        raise NotImplementedError
 
     def recovered(self, now: int) -> None:
         """Recovery is over; `cwnd` goes on from `ssthresh`."""
