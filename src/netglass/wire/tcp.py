@@ -5,9 +5,18 @@ Inside the lab segments travel as these objects; bytes are made only when someth
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
-Buffer = bytes | memoryview
+from netglass.errors import MisuseError, WireError
+from netglass.wire.checksum import Buffer, checksum, chunks_sum, fold, ones_sum, pseudo_header_sum
+from netglass.wire.fields import misfit
+
+TCP_HEADER: Final = 20
+"""Bytes of a header without options."""
+OPTIONS_LIMIT: Final = 40
+"""Most bytes of options: the data offset counts to 15 words (RFC 9293 §3.1)."""
+_PROTOCOL: Final = 6
 
 FIN: Final = 0x001
 SYN: Final = 0x002
@@ -36,7 +45,7 @@ ABSENT: Final = -1
 class TcpOptions:
     """The options that only a handshake carries, and those that nobody knows."""
 
-    __slots__ = ("fast_open", "mss", "sack_permitted", "unknown", "window_scale")
+    __slots__ = ("fast_open", "malformed", "mss", "sack_permitted", "unknown", "window_scale")
 
     def __init__(
         self,
@@ -45,12 +54,14 @@ class TcpOptions:
         sack_permitted: bool = False,
         fast_open: bytes | None = None,
         unknown: tuple[tuple[int, bytes], ...] = (),
+        malformed: bool = False,
     ) -> None:
         self.mss: int = mss
         self.window_scale: int = window_scale  # shift count as sent, not yet limited to 14 (RFC 7323 §2.3)
         self.sack_permitted: bool = sack_permitted
         self.fast_open: bytes | None = fast_open  # b"" asks for a cookie (RFC 7413 §4.1.1)
         self.unknown: tuple[tuple[int, bytes], ...] = unknown  # (kind, body) in the order found
+        self.malformed: bool = malformed  # the list broke off: what follows the break was not read (see `decode_tcp`)
 
 
 class TcpSegment:
@@ -94,7 +105,7 @@ class TcpSegment:
         self.destination_port: int = destination_port
         self.seq: int = seq  # 32 bits
         self.ack: int = ack  # 32 bits; means nothing without ACK
-        self.flags: int = flags
+        self.flags: int = flags  # 12 bits: the nine that have names, and three reserved ones that a router passes on
         self.window: int = window  # the 16 bits of the header, not scaled
         self.chunks: tuple[Buffer, ...] = chunks  # the payload, never copied on the way
         self.length: int = length  # bytes of payload, over all chunks
@@ -105,3 +116,248 @@ class TcpSegment:
         self.urgent: int = urgent
         # The option bytes as they came, so that a router passes on what it got; None: `encode_options` decides.
         self.raw_options: bytes | None = raw_options
+
+
+# -- flags as text
+
+_NAMES: Final = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
+_LETTERS: Final = "FSRP.UEWA"
+
+
+def flag_text(flags: int) -> str:
+    """The names that RFC 9293 and RFC 3168 give, as in "SYN,ACK"; "none" without any. Reserved bits show as a number."""
+    names = [name for bit, name in enumerate(_NAMES) if flags >> bit & 1]
+    if flags >> 9:
+        names.append(f"{flags >> 9 << 9:#x}")
+    return ",".join(names) or "none"
+
+
+def flag_letters(flags: int) -> str:
+    """As packetdrill and tcpdump write them: "S.", "P.", "F."; "-" without any."""
+    return "".join([letter for bit, letter in enumerate(_LETTERS) if flags >> bit & 1]) or "-"
+
+
+# -- options
+
+
+def options_size(segment: TcpSegment) -> int:
+    """Bytes of options on the wire, without making them."""
+    if segment.raw_options is not None:
+        return len(segment.raw_options)
+    size = 0 if segment.ts_val == ABSENT else 12
+    if segment.sack:
+        size += 4 + 8 * len(segment.sack)
+    if segment.options is not None:
+        size += _handshake_size(segment.options, size > 0 and segment.ts_val != ABSENT)
+    return size
+
+
+def _handshake_size(options: TcpOptions, timestamps: bool) -> int:
+    size = 0
+    if options.mss != ABSENT:
+        size += 4
+    if options.sack_permitted and not timestamps:
+        size += 4  # with timestamps it takes the place of their padding
+    if options.window_scale != ABSENT:
+        size += 4
+    if options.fast_open is not None:
+        size += (len(options.fast_open) + 5) & ~3
+    rest = 0
+    for _, body in options.unknown:
+        rest += 2 + len(body)
+    return size + ((rest + 3) & ~3)
+
+
+def encode_options(segment: TcpSegment) -> bytes:
+    """The options in the order and with the padding of Linux, a multiple of 4 bytes; `raw_options`, if there, as it is.
+
+    MisuseError if they take more than 40 bytes: at most 4 SACK blocks fit, 3 beside timestamps (RFC 2018 §3).
+    """
+    raw = segment.raw_options
+    if raw is None:
+        if segment.options is None and not segment.sack:
+            return b"" if segment.ts_val == ABSENT else _pack_timestamps(0x0101080A, segment.ts_val, segment.ts_ecr)
+        raw = _build_options(segment)
+    if len(raw) > OPTIONS_LIMIT or len(raw) & 3:
+        raise MisuseError(f"TCP options take a multiple of 4 bytes and at most {OPTIONS_LIMIT}; these are {len(raw)}")
+    return raw
+
+
+def _build_options(segment: TcpSegment) -> bytes:
+    options = segment.options or _NO_OPTIONS
+    parts: list[bytes] = []
+    if options.mss != ABSENT:
+        parts.append(b"\x02\x04" + options.mss.to_bytes(2, "big"))
+    if segment.ts_val != ABSENT:
+        lead = 0x0402080A if options.sack_permitted else 0x0101080A
+        parts.append(_pack_timestamps(lead, segment.ts_val, segment.ts_ecr))
+    elif options.sack_permitted:
+        parts.append(b"\x01\x01\x04\x02")
+    if options.window_scale != ABSENT:
+        parts.append(b"\x01\x03\x03" + options.window_scale.to_bytes(1, "big"))
+    if segment.sack:
+        parts.append(b"\x01\x01\x05" + (2 + 8 * len(segment.sack)).to_bytes(1, "big"))
+        parts += [_pack_block(left, right) for left, right in segment.sack]
+    if options.fast_open is not None:
+        cookie = _option(FAST_OPEN, options.fast_open)
+        parts.append(cookie + b"\x01" * (-len(cookie) & 3))
+    if options.unknown:
+        rest = b"".join([_option(kind, body) for kind, body in options.unknown])
+        parts.append(rest + bytes(-len(rest) & 3))
+    return b"".join(parts)
+
+
+def _option(kind: int, body: bytes) -> bytes:
+    return kind.to_bytes(1, "big") + (2 + len(body)).to_bytes(1, "big") + body
+
+
+def decode_option_list(raw: bytes) -> list[tuple[int, bytes]]:
+    """(kind, body) of every option in order, padding and the end mark included; ends where the list is malformed."""
+    return _split_options(raw)[0]
+
+
+def _split_options(raw: bytes) -> tuple[list[tuple[int, bytes]], bool]:
+    # The second value says that the list broke off. RFC 9293 §3.1 allows the zeros after the end mark, so they are no break.
+    found: list[tuple[int, bytes]] = []
+    at = 0
+    size = len(raw)
+    while at < size:
+        kind = raw[at]
+        if kind == NO_OPERATION or kind == END_OF_OPTIONS:
+            found.append((kind, b""))
+            at += 1
+            if kind == END_OF_OPTIONS:
+                break
+            continue
+        end = at + raw[at + 1] if at + 1 < size else 0
+        if end < at + 2 or end > size:
+            return found, True
+        found.append((kind, raw[at + 2 : end]))
+        at = end
+    return found, False
+
+
+def _read_options(segment: TcpSegment, raw: bytes) -> None:
+    # A known kind with a length that it cannot have is kept as unknown; of a kind that comes twice the last counts. Both as Linux does it.
+    found, malformed = _split_options(raw)
+    options = TcpOptions(malformed=malformed)
+    unknown: list[tuple[int, bytes]] = []
+    handshake = malformed
+    for kind, body in found:
+        size = len(body)
+        if kind <= NO_OPERATION:
+            continue
+        if kind == TIMESTAMPS and size == 8:
+            segment.ts_val, segment.ts_ecr = _unpack_block(body)
+            continue
+        if kind == SACK and size >= 8 and size & 7 == 0:
+            segment.sack = tuple([(left, right) for left, right in _iterate_blocks(body)])
+            continue
+        handshake = True
+        if kind == MAXIMUM_SEGMENT_SIZE and size == 2:
+            options.mss = int.from_bytes(body, "big")
+        elif kind == WINDOW_SCALE and size == 1:
+            options.window_scale = body[0]
+        elif kind == SACK_PERMITTED and size == 0:
+            options.sack_permitted = True
+        elif kind == FAST_OPEN:
+            options.fast_open = body
+        else:
+            unknown.append((kind, body))
+    if handshake:
+        options.unknown = tuple(unknown)
+        segment.options = options
+
+
+# -- the segment
+
+_NO_OPTIONS: Final = TcpOptions()
+_header: Final = struct.Struct("!HHIIHHHH")
+_unpack_header: Final = _header.unpack_from
+_pack_head: Final = struct.Struct("!HHIIHH").pack  # up to the window
+_pack_tail: Final = struct.Struct("!HH").pack  # checksum, urgent pointer
+_timestamps: Final = struct.Struct("!III")
+_pack_timestamps: Final = _timestamps.pack
+_unpack_timestamps: Final = _timestamps.unpack_from
+_block: Final = struct.Struct("!II")
+_pack_block: Final = _block.pack
+_unpack_block: Final = _block.unpack
+_iterate_blocks: Final = _block.iter_unpack
+
+
+def encode_tcp(segment: TcpSegment, source: bytes, destination: bytes) -> list[Buffer]:
+    """The header with its options, then the chunks themselves: the payload is not copied."""
+    flags = segment.flags
+    urgent = segment.urgent
+    length = 0
+    for chunk in segment.chunks:
+        length += len(chunk)
+    if length != segment.length:
+        raise MisuseError(f"TCP: the chunks hold {length} bytes, but length says {segment.length}")
+    try:
+        options = encode_options(segment)
+        size = TCP_HEADER + len(options)
+        if flags >> 12:
+            raise _misfit(segment)
+        head = _pack_head(
+            segment.source_port, segment.destination_port, segment.seq, segment.ack, size << 10 | flags, segment.window
+        )
+        total = ones_sum(head + options) + urgent + pseudo_header_sum(source, destination, _PROTOCOL, size + length)
+        tail = _pack_tail(checksum(total + chunks_sum(segment.chunks)), urgent)
+    except (struct.error, OverflowError):
+        raise _misfit(segment) from None
+    return [head + tail + options, *segment.chunks]
+
+
+def _misfit(segment: TcpSegment) -> MisuseError:
+    options = segment.options or _NO_OPTIONS
+    edges = [edge for block in segment.sack for edge in block]
+    return misfit(
+        "TCP",
+        (
+            ("source_port", segment.source_port, 16),
+            ("destination_port", segment.destination_port, 16),
+            ("seq", segment.seq, 32),
+            ("ack", segment.ack, 32),
+            ("flags", segment.flags, 12),
+            ("window", segment.window, 16),
+            ("urgent", segment.urgent, 16),
+            ("ts_val", max(0, segment.ts_val), 32),
+            ("ts_ecr", segment.ts_ecr, 32),
+            ("mss", max(0, options.mss), 16),
+            ("window_scale", max(0, options.window_scale), 8),
+            *[("sack", edge, 32) for edge in edges],
+        ),
+    )
+
+
+def decode_tcp(buffer: Buffer, source: bytes, destination: bytes, verify: bool = True) -> TcpSegment:
+    """The segment that fills `buffer`; its chunk is a slice of it. `verify=False` trusts the checksum.
+
+    WireError: "tcp-short", "tcp-data-offset", "tcp-checksum". A malformed option list is no error, as in Linux: options are read up to
+    where it breaks, `options.malformed` says so, and `raw_options` has every byte.
+    """
+    size = len(buffer)
+    if size < TCP_HEADER:
+        raise WireError("tcp-short")
+    source_port, destination_port, seq, ack, word, window, _, urgent = _unpack_header(buffer)
+    offset = word >> 10 & 0x3C
+    if offset < TCP_HEADER or offset > size:
+        raise WireError("tcp-data-offset")
+    if verify and fold(ones_sum(buffer) + pseudo_header_sum(source, destination, _PROTOCOL, size)) != 0xFFFF:
+        raise WireError("tcp-checksum")
+    chunks: tuple[Buffer, ...] = (buffer[offset:],) if offset < size else ()
+    segment = TcpSegment(source_port, destination_port, seq, ack, word & 0xFFF, window, chunks, size - offset)
+    segment.urgent = urgent
+    if offset == TCP_HEADER:
+        return segment
+    raw = bytes(buffer[TCP_HEADER:offset])
+    segment.raw_options = raw
+    if len(raw) == 12:
+        lead, ts_val, ts_ecr = _unpack_timestamps(raw)
+        if lead == 0x0101080A:  # RFC 7323 appendix A: what nearly every segment carries
+            segment.ts_val = ts_val
+            segment.ts_ecr = ts_ecr
+            return segment
+    _read_options(segment, raw)
+    return segment

@@ -1,0 +1,248 @@
+"""IP packets to and from bytes: IPv4 (RFC 791) and the fixed header of IPv6 (RFC 8200), with what they carry.
+
+Malformed bytes raise `WireError`, and nothing else does; its reason names the header and what is wrong with it:
+"ip-short", "ip-version", "ip-header-length", "ip-length", "ip-checksum", and those of `decode_tcp`, `decode_udp`, `decode_icmp`.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from netglass.errors import MisuseError, WireError
+from netglass.wire.checksum import Buffer, checksum, fold, ones_sum
+from netglass.wire.fields import misfit
+from netglass.wire.icmp import ICMP_HEADER, IcmpMessage, decode_icmp, encode_icmp
+from netglass.wire.ip import ICMP, ICMPV6, TCP, UDP, IpPacket, Payload
+from netglass.wire.tcp import TCP_HEADER, TcpSegment, decode_tcp, encode_tcp, options_size
+from netglass.wire.udp import UDP_HEADER, UdpDatagram, decode_udp, encode_udp
+
+IPV4_HEADER: Final = 20
+IPV6_HEADER: Final = 40
+MORE_FRAGMENTS: Final = 0x2000
+DONT_FRAGMENT: Final = 0x4000
+_OFFSET: Final = 0x1FFF
+
+_VIEW_FROM: Final = 8192
+"""From here on a view of a frame is cheaper than a copied slice (140 ns always; 100 ns for 1,460 bytes, 1,300 ns for 64 KiB)."""
+
+_unpack_ipv4: Final = struct.Struct("!BBHHHBBH4s4s").unpack_from
+_pack_ipv4: Final = struct.Struct("!BBHHHBB").pack  # up to the checksum
+_unpack_ipv6: Final = struct.Struct("!IHBB16s16s").unpack_from
+_pack_ipv6: Final = struct.Struct("!IHBB").pack  # up to the addresses
+
+
+def packet_size(packet: IpPacket) -> int:
+    """Bytes of `packet` on the wire, all headers included. Reckoned once, then read from `packet.size`."""
+    size = packet.size
+    if size:
+        return size
+    payload = packet.payload
+    if isinstance(payload, TcpSegment):
+        size = TCP_HEADER + options_size(payload) + payload.length
+    elif isinstance(payload, UdpDatagram):
+        size = UDP_HEADER + len(payload.payload)
+    elif isinstance(payload, IcmpMessage):
+        size = ICMP_HEADER + len(payload.payload)
+    else:
+        size = len(payload)
+    size += IPV4_HEADER + len(packet.options) if len(packet.source) == 4 else IPV6_HEADER
+    packet.size = size
+    return size
+
+
+def forwarded(packet: IpPacket) -> IpPacket:
+    """The copy that a router passes on: one hop less to live. The payload is shared."""
+    if packet.ttl < 1:
+        raise MisuseError("a packet with a TTL of 0 cannot be forwarded; answer it with ICMP time exceeded")
+    return IpPacket(
+        packet.source,
+        packet.destination,
+        packet.protocol,
+        packet.payload,
+        packet.ttl - 1,
+        packet.tos,
+        packet.ident,
+        packet.dont_fragment,
+        packet.more_fragments,
+        packet.fragment_offset,
+        packet.options,
+        packet.flow_label,
+        packet.size,
+    )
+
+
+# -- to bytes
+
+
+def packet_bytes(packet: IpPacket) -> bytes:
+    """The whole packet in one piece."""
+    return b"".join(encode_packet(packet))
+
+
+def encode_packet(packet: IpPacket) -> list[Buffer]:
+    """All headers in the first buffer, then the payload's chunks, not copied."""
+    buffers = _encode_payload(packet)
+    size = 0
+    for buffer in buffers:
+        size += len(buffer)
+    header = _encode_ipv4(packet, size) if len(packet.source) == 4 else _encode_ipv6(packet, size)
+    if not buffers:
+        return [header]
+    if isinstance(packet.payload, bytes):
+        return [header, *buffers]
+    buffers[0] = header + buffers[0]
+    return buffers
+
+
+def _encode_payload(packet: IpPacket) -> list[Buffer]:
+    source = packet.source
+    destination = packet.destination
+    payload = packet.payload
+    if len(source) != len(destination) or len(source) not in (4, 16):
+        raise MisuseError(f"IP addresses are both 4 or both 16 bytes; these have {len(source)} and {len(destination)}")
+    if isinstance(payload, bytes):
+        return [payload] if payload else []
+    if packet.more_fragments or packet.fragment_offset:
+        raise MisuseError("a fragment carries bytes; encode the whole payload first and cut it")
+    if packet.protocol != payload_protocol(payload):
+        raise MisuseError(
+            f"protocol {packet.protocol} does not fit a payload of {type(payload).__name__}: {payload_protocol(payload)}"
+        )
+    if isinstance(payload, TcpSegment):
+        return encode_tcp(payload, source, destination)
+    if isinstance(payload, UdpDatagram):
+        return encode_udp(payload, source, destination)
+    return encode_icmp(payload, source, destination)
+
+
+def payload_protocol(payload: TcpSegment | UdpDatagram | IcmpMessage) -> int:
+    """The protocol number (IANA "Assigned Internet Protocol Numbers") of a parsed payload."""
+    if isinstance(payload, TcpSegment):
+        return TCP
+    if isinstance(payload, UdpDatagram):
+        return UDP
+    return ICMP if payload.version == 4 else ICMPV6
+
+
+def _encode_ipv4(packet: IpPacket, payload_size: int) -> bytes:
+    options = packet.options
+    header_size = IPV4_HEADER + len(options)
+    if header_size > 60 or header_size & 3:
+        raise MisuseError(f"IPv4 options take a multiple of 4 bytes and at most 40; these are {len(options)}")
+    if packet.flow_label:
+        raise MisuseError("IPv4 has no flow label")
+    offset = packet.fragment_offset
+    fragment = offset >> 3
+    if offset & 7 or fragment > _OFFSET:
+        raise MisuseError(f"a fragment offset is a multiple of 8 up to 65528; this is {offset}")
+    if packet.dont_fragment:
+        fragment |= DONT_FRAGMENT
+    if packet.more_fragments:
+        fragment |= MORE_FRAGMENTS
+    try:
+        head = _pack_ipv4(
+            0x40 | header_size >> 2,
+            packet.tos,
+            header_size + payload_size,
+            packet.ident,
+            fragment,
+            packet.ttl,
+            packet.protocol,
+        )
+    except struct.error:
+        raise _misfit(packet, header_size + payload_size) from None
+    rest = packet.source + packet.destination + options
+    return head + checksum(ones_sum(head) + ones_sum(rest)).to_bytes(2, "big") + rest
+
+
+def _encode_ipv6(packet: IpPacket, payload_size: int) -> bytes:
+    if packet.options:
+        raise MisuseError("IPv6 has no options in its header; extension headers are part of the payload")
+    if packet.more_fragments or packet.fragment_offset:
+        raise MisuseError("an IPv6 fragment says so in an extension header, which is part of the payload")
+    if packet.tos >> 8 or packet.flow_label >> 20:
+        raise _misfit(packet, payload_size)
+    try:
+        head = _pack_ipv6(6 << 28 | packet.tos << 20 | packet.flow_label, payload_size, packet.protocol, packet.ttl)
+    except struct.error:
+        raise _misfit(packet, payload_size) from None
+    return head + packet.source + packet.destination
+
+
+def _misfit(packet: IpPacket, size: int) -> MisuseError:
+    return misfit(
+        "IP",
+        (
+            ("tos", packet.tos, 8),
+            ("ttl", packet.ttl, 8),
+            ("protocol", packet.protocol, 8),
+            ("ident", packet.ident, 16),
+            ("flow_label", packet.flow_label, 20),
+            ("length", size, 16),
+        ),
+    )
+
+
+# -- from bytes
+
+
+def decode_packet(buffer: Buffer, verify: bool = True) -> IpPacket:
+    """The packet at the start of `buffer`; bytes after its own length are cut off.
+
+    A TCP payload's chunk is a slice of `buffer`, not copied if that is a memoryview or large: `buffer` must not change afterwards.
+    A fragment's payload and that of an unknown protocol are bytes. `verify=False` trusts the checksum of the payload (the link's offload
+    flags vouch for it), never that of the IP header. Reserved bits of the IPv4 header are not kept. Raises WireError only.
+    """
+    if not buffer:
+        raise WireError("ip-short")
+    if len(buffer) >= _VIEW_FROM:
+        buffer = memoryview(buffer)
+    version = buffer[0] >> 4
+    if version == 4:
+        return _decode_ipv4(buffer, verify)
+    if version == 6:
+        return _decode_ipv6(buffer, verify)
+    raise WireError("ip-version")
+
+
+def _decode_ipv4(buffer: Buffer, verify: bool) -> IpPacket:
+    if len(buffer) < IPV4_HEADER:
+        raise WireError("ip-short")
+    first, tos, size, ident, fragment, ttl, protocol, _, source, destination = _unpack_ipv4(buffer)
+    header_size = (first & 15) << 2
+    if header_size < IPV4_HEADER or header_size > len(buffer):
+        raise WireError("ip-header-length")
+    if fold(ones_sum(buffer[:header_size])) != 0xFFFF:
+        raise WireError("ip-checksum")
+    if size < header_size or size > len(buffer):
+        raise WireError("ip-length")
+    data = buffer[header_size:size]
+    offset = (fragment & _OFFSET) << 3
+    more = fragment & MORE_FRAGMENTS != 0
+    payload = bytes(data) if offset or more else _decode_payload(protocol, data, source, destination, verify)
+    options = bytes(buffer[IPV4_HEADER:header_size]) if header_size > IPV4_HEADER else b""
+    keep_whole = fragment & DONT_FRAGMENT != 0
+    return IpPacket(source, destination, protocol, payload, ttl, tos, ident, keep_whole, more, offset, options, 0, size)
+
+
+def _decode_ipv6(buffer: Buffer, verify: bool) -> IpPacket:
+    if len(buffer) < IPV6_HEADER:
+        raise WireError("ip-short")
+    first, size, protocol, ttl, source, destination = _unpack_ipv6(buffer)
+    size += IPV6_HEADER
+    if size > len(buffer):
+        raise WireError("ip-length")
+    payload = _decode_payload(protocol, buffer[IPV6_HEADER:size], source, destination, verify)
+    tos = first >> 20 & 0xFF
+    return IpPacket(source, destination, protocol, payload, ttl, tos, 0, True, False, 0, b"", first & 0xFFFFF, size)
+
+
+def _decode_payload(protocol: int, data: Buffer, source: bytes, destination: bytes, verify: bool) -> Payload:
+    if protocol == TCP:
+        return decode_tcp(data, source, destination, verify)
+    if protocol == UDP:
+        return decode_udp(data, source, destination, verify)
+    if protocol == (ICMP if len(source) == 4 else ICMPV6):
+        return decode_icmp(data, source, destination, verify)
+    return bytes(data)
