@@ -103,6 +103,7 @@ REAL_WORLD: Final[dict[str, str]] = {
 
 FLOATS_ALLOWED: Final[dict[str, str]] = {
     "rng.probability": "the one door for probabilities: turns a float into an integer once, by IEEE 754 rounding",
+    "network.units": "only names the type of what people write: `share` hands it to rng.probability",
 }
 
 
