@@ -1,6 +1,7 @@
 """The one hook on which every picture, plot, capture and counter hangs. Unset (None) it costs one test.
 
-What an observer is told is told in the order in which it happened; the order is part of the truth, many things share one nanosecond.
+What an observer is told is told in the order in which it happened; the order is part of the truth, many things share
+one nanosecond.
 A packet handed to a probe is the packet itself and must not be changed.
 """
 
@@ -16,7 +17,8 @@ Flow = tuple[bytes, int, bytes, int]
 class TcbSnapshot:
     """A value copy of the transmission control block (RFC 9293 §3.3.1), made after a segment was sent or dealt with.
 
-    Sequence numbers are unwrapped (they only grow): subtract `iss` or `irs` for relative ones. Sizes in bytes, times in nanoseconds.
+    Sequence numbers are unwrapped (they only grow): subtract `iss` or `irs` for relative ones. Sizes in bytes, times in
+    nanoseconds.
     """
 
     __slots__ = (
@@ -76,23 +78,36 @@ class Probe:
         """`host` has dealt with a TCP segment that it received; `tcb` is the block afterwards."""
 
     def packet_dropped(self, host: str, packet: IpPacket | None, reason: str, now: int) -> None:
-        """`host` dropped a packet (None: bytes that are no packet). `reason` is a counter's name, such as "tcp-checksum" or "accept-queue-full"."""
+        """`host` dropped a packet (None: bytes that are no packet). `reason` is a counter's name, such as
+        "tcp-checksum" or "accept-queue-full"."""
 
     def state_changed(self, host: str, flow: Flow, old: str, new: str, now: int) -> None:
         """A connection went from `old` to `new` (RFC 9293 names with hyphens: "SYN-SENT")."""
 
     def timer_fired(self, host: str, flow: Flow, timer: str, now: int) -> None:
-        """`timer` is "retransmission", "syn-ack", "persist", "keep-alive", "delayed-ack", "fin-wait-2", "time-wait", "user-timeout"."""
+        """`timer` is "retransmission", "syn-ack", "persist", "keep-alive", "delayed-ack", "fin-wait-2", "time-wait",
+        "user-timeout"."""
 
     def queue_changed(self, host: str, port: int, half_open: int, complete: int, now: int) -> None:
         """A listener's queues: entries in the SYN queue and in the accept queue."""
 
     def carried(
-        self, link: str, source: str, destination: str, number: int, packet: IpPacket, frame: bytes | None, sent: int, arrives: int, note: str
+        self,
+        link: str,
+        source: str,
+        destination: str,
+        number: int,
+        packet: IpPacket,
+        frame: bytes | None,
+        sent: int,
+        arrives: int,
+        note: str,
     ) -> None:
-        """A cable took transmission `number` from `source` at `sent`; it arrives at `destination` at `arrives`, or never (NEVER).
+        """A cable took transmission `number` from `source` at `sent`; it arrives at `destination` at `arrives`, or
+        never (NEVER).
 
-        `note` is "" or the name of the fault that touched it. `frame` holds the bytes if the cable made bytes of it (corruption, or a serialising
+        `note` is "" or the name of the fault that touched it. `frame` holds the bytes if the cable made bytes of it
+        (corruption, or a serialising
         network). A duplicate is told as a transmission of its own.
         """
 

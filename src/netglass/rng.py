@@ -1,10 +1,13 @@
 """Randomness that a seed decides, in integers, the same on every machine.
 
-One generator for everything would tie unrelated things together: one more draw on one cable would change the loss on another.
-So each user takes a named stream (`rng.stream("cable", "a-b")`), and a draw that belongs to a numbered thing is keyed by that
+One generator for everything would tie unrelated things together: one more draw on one cable would change the loss on
+another.
+So each user takes a named stream (`rng.stream("cable", "a-b")`), and a draw that belongs to a numbered thing is keyed
+by that
 number (`rng.keyed(packet_number)`) and not by how many draws came before it.
 
-The generator is SplitMix64 (Steele, Lea, Flood 2014): 64 bits of state, no multiplication table, passes BigCrush. It is not for secrets on a real
+The generator is SplitMix64 (Steele, Lea, Flood 2014): 64 bits of state, no multiplication table, passes BigCrush. It is
+not for secrets on a real
 network; there the driver passes a seed from the operating system.
 """
 

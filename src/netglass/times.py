@@ -1,6 +1,7 @@
 """Time is an integer count of nanoseconds, everywhere.
 
-The core never reads a clock: whoever drives it passes `now`. `NEVER` is the deadline of something that waits for nothing.
+The core never reads a clock: whoever drives it passes `now`. `NEVER` is the deadline of something that waits for
+nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _UNITS: Final[dict[str, int]] = {
 
 
 def duration(value: int | str) -> int:
-    """Nanoseconds of `value`: an int already in nanoseconds, or text such as "20ms", "1.5 s", "2min". ValueError says what is right."""
+    """Nanoseconds of `value`: an int already in nanoseconds, or text such as "20ms", "1.5 s", "2min". ValueError says
+    what is right."""
     if isinstance(value, int):
         if value < 0:
             raise ValueError(f"a duration cannot be negative: {value} ns")

@@ -1,4 +1,5 @@
-"""Who makes time pass, and who wants to hear of it. `lab` (virtual) and `drive` (real) implement `World`; programs know only this."""
+"""Who makes time pass, and who wants to hear of it. `lab` (virtual) and `drive` (real) implement `World`; programs know
+only this."""
 
 from __future__ import annotations
 
@@ -31,16 +32,19 @@ class World(ABC):
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Waker(ABC):
-    """Whoever waits for a socket. The host calls it after a packet, a timer or a call has been dealt with whole, never in the middle."""
+    """Whoever waits for a socket. The host calls it after a packet, a timer or a call has been dealt with whole, never
+    in the middle."""
 
     @abstractmethod
     def wake(self, events: int) -> None:
-        """`events` (POLL* bits) may have become true since the last call. One bit may come again: look, do not count."""
+        """`events` (POLL* bits) may have become true since the last call. One bit may come again: look, do not
+        count."""
         raise NotImplementedError
 
 
 class Endpoint:
-    """What the host files, wakes and times: a connection, a listener, a UDP or raw port. The fields are the host's own bookkeeping."""
+    """What the host files, wakes and times: a connection, a listener, a UDP or raw port. The fields are the host's own
+    bookkeeping."""
 
     __slots__ = ("dirty", "scheduled_at", "waker")
 

@@ -1,4 +1,5 @@
-"""What a host's administrator sets (`TcpConfig`, Linux's net.ipv4.tcp_* names) and what a socket sets (`TcpSettings`, Linux's TCP_* names)."""
+"""What a host's administrator sets (`TcpConfig`, Linux's net.ipv4.tcp_* names) and what a socket sets (`TcpSettings`,
+Linux's TCP_* names)."""
 
 from __future__ import annotations
 
@@ -12,41 +13,42 @@ COOKIES_ALWAYS: Final = 2
 
 
 class TcpConfig:
-    """One host's TCP. The defaults are Linux 6.x's, where Linux has the switch; sizes in bytes, times in nanoseconds."""
+    """One host's TCP. The defaults are Linux 6.x's, where Linux has the switch; sizes in bytes, times in
+    nanoseconds."""
 
     __slots__ = (
+        "abort_on_overflow",
+        "challenge_ack_limit",
         "congestion_control",
         "cookie_secret",
+        "delayed_ack",
+        "fin_timeout",
         "fixed_isn",
         "handshake_ack_required",
         "initial_cwnd",
         "initial_rto",
-        "msl",
-        "recycle_half_open",
-        "rfc1337",
-        "rmem",
-        "rto_max",
-        "rto_min",
-        "somaxconn",
-        "syn_queue_limit",
-        "syncookies",
-        "abort_on_overflow",
-        "challenge_ack_limit",
-        "delayed_ack",
-        "fin_timeout",
         "invalid_ratelimit",
         "keepalive_intvl",
         "keepalive_probes",
         "keepalive_time",
+        "msl",
         "orphan_retries",
         "quick_acks",
+        "recycle_half_open",
         "reordering",
         "retries2",
+        "rfc1337",
+        "rmem",
+        "rto_max",
+        "rto_min",
         "sack",
         "slow_start_after_idle",
+        "somaxconn",
+        "syn_ack_rto",
+        "syn_queue_limit",
         "syn_retries",
         "synack_retries",
-        "syn_ack_rto",
+        "syncookies",
         "timestamps",
         "tw_reuse",
         "window_scaling",
@@ -57,7 +59,11 @@ class TcpConfig:
         self.window_scaling: bool = True  # tcp_window_scaling
         self.timestamps: bool = True  # tcp_timestamps
         self.sack: bool = True  # tcp_sack
-        self.rmem: tuple[int, int, int] = (4096, 1 << 20, 6 << 20)  # tcp_rmem: least, default, most; the most decides the window scale
+        self.rmem: tuple[int, int, int] = (
+            4096,
+            1 << 20,
+            6 << 20,
+        )  # tcp_rmem: least, default, most; the most decides the window scale
         self.wmem: tuple[int, int, int] = (4096, 1 << 20, 4 << 20)  # tcp_wmem
         self.congestion_control: str = "cubic"  # tcp_congestion_control
         self.initial_cwnd: int = 10  # segments (RFC 6928)
@@ -65,7 +71,9 @@ class TcpConfig:
         self.rto_min: int = 200 * MILLISECOND  # Linux TCP_RTO_MIN; RFC 6298 §2.4 says 1 s
         self.rto_max: int = 2 * MINUTE  # tcp_rto_max_ms
         self.delayed_ack: int = 40 * MILLISECOND  # Linux TCP_DELACK_MIN; RFC 9293 §3.8.6.3 allows 500 ms
-        self.quick_acks: int = 16  # segments acknowledged at once at the start of a connection (Linux TCP_MAX_QUICKACKS)
+        self.quick_acks: int = (
+            16  # segments acknowledged at once at the start of a connection (Linux TCP_MAX_QUICKACKS)
+        )
         self.reordering: int = 3  # tcp_reordering: duplicate ACKs that mean a loss (RFC 5681 §3.2)
         self.syn_retries: int = 6  # tcp_syn_retries
         self.synack_retries: int = 5  # tcp_synack_retries
@@ -83,17 +91,22 @@ class TcpConfig:
         self.syncookies: int = COOKIES_WHEN_FULL  # tcp_syncookies: 0 never, 1 when the SYN queue is full, 2 always
         self.cookie_secret: int = 0  # 0: drawn from the host's Rng
         self.somaxconn: int = 4096  # net.core.somaxconn
-        self.syn_queue_limit: int = 0  # 0: as Linux, the listener's backlog + 1; else tcp_max_syn_backlog as a limit of its own
+        self.syn_queue_limit: int = (
+            0  # 0: as Linux, the listener's backlog + 1; else tcp_max_syn_backlog as a limit of its own
+        )
         self.recycle_half_open: bool = False  # netglass: a full SYN queue drops its oldest entry and not the new SYN
         self.abort_on_overflow: bool = False  # tcp_abort_on_overflow: RST when the accept queue is full
         self.challenge_ack_limit: int = NEVER  # tcp_challenge_ack_limit: per second and host (RFC 5961 §7)
-        self.invalid_ratelimit: int = 500 * MILLISECOND  # tcp_invalid_ratelimit: between ACKs that answer the same kind of bad segment
+        self.invalid_ratelimit: int = (
+            500 * MILLISECOND
+        )  # tcp_invalid_ratelimit: between ACKs that answer the same kind of bad segment
         self.handshake_ack_required: bool = True  # False makes a two-way handshake, to show why it takes three
         self.fixed_isn: int = -1  # >= 0: every connection starts there, to show why it must not (RFC 6528)
 
 
 class TcpSettings:
-    """One socket's options; a listener hands its own to the connections it makes. Times in nanoseconds; -1: not set, the host's value counts."""
+    """One socket's options; a listener hands its own to the connections it makes. Times in nanoseconds; -1: not set,
+    the host's value counts."""
 
     __slots__ = (
         "congestion_control",

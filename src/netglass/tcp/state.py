@@ -37,13 +37,13 @@ CLOSING: Final = State.CLOSING
 LAST_ACK: Final = State.LAST_ACK
 TIME_WAIT: Final = State.TIME_WAIT
 
-# RFC 9293 figure 5 and the text of §3.10. Every state may also fall to CLOSED (RST, abort, timeout): that is not repeated here.
+# RFC 9293 figure 5 and the text of §3.10. Every state may also fall to CLOSED (RST, abort, timeout): that is not
+# repeated here.
 TRANSITIONS: Final[dict[State, tuple[State, ...]]] = {
     CLOSED: (LISTEN, SYN_SENT, SYN_RECEIVED),
     LISTEN: (SYN_SENT, SYN_RECEIVED),
     SYN_SENT: (SYN_RECEIVED, ESTABLISHED),
-    # From SYN-RECEIVED to CLOSE-WAIT in one step: the ACK that completes the handshake may carry a FIN.
-    SYN_RECEIVED: (ESTABLISHED, FIN_WAIT_1, CLOSE_WAIT, LISTEN),
+    SYN_RECEIVED: (ESTABLISHED, FIN_WAIT_1, LISTEN),
     ESTABLISHED: (FIN_WAIT_1, CLOSE_WAIT),
     FIN_WAIT_1: (FIN_WAIT_2, CLOSING, TIME_WAIT),
     FIN_WAIT_2: (TIME_WAIT,),

@@ -1,20 +1,29 @@
-"""The transmission control block: data only, with RFC 9293 §3.3.1's names. `arrive`, `transmit`, `timeout` and `calls` work on it.
+"""The transmission control block: data only, with RFC 9293 §3.3.1's names. `arrive`, `transmit`, `timeout` and `calls`
+work on it.
 
-Sequence numbers are unwrapped (see `wire.seq`). A timer is a time at which something is due, NEVER when it does not run.
+Sequence numbers are unwrapped (see `wire.seq`). A timer is a time at which something is due, NEVER when it does not
+run.
 """
 
 from __future__ import annotations
 
-from netglass.probe import Probe, TcbSnapshot
+from typing import Final
+
+from netglass.probe import Flow, Probe, TcbSnapshot
 from netglass.rng import Rng
 from netglass.tcp.config import TcpConfig, TcpSettings
 from netglass.tcp.recovery import Recovery
 from netglass.tcp.recvbuf import ReceiveBuffer
 from netglass.tcp.rtt import RttEstimator
 from netglass.tcp.sendbuf import SendBuffer
-from netglass.tcp.state import CLOSED, State
+from netglass.tcp.state import CLOSED, State, allowed
 from netglass.times import NEVER
 from netglass.wire.tcp import ABSENT
+
+RESET_DUE: Final = 1
+SYN_DUE: Final = 2
+PROBE_DUE: Final = 4  # a zero-window or keep-alive probe
+ACK_DUE: Final = 8
 
 
 class Counters:
@@ -33,17 +42,18 @@ class Tcb:
     """One connection."""
 
     __slots__ = (
-        "ack_due",
-        "ato",
+        "answered_at",
         "backoff",
-        "challenge_at",
         "close_at",
         "closed_by_application",
         "config",
         "counters",
         "delayed_ack_at",
+        "dsack",
+        "due",
         "error",
         "flow_host",
+        "gso_size",
         "in_bytes",
         "in_segments",
         "irs",
@@ -53,14 +63,14 @@ class Tcb:
         "last_ack_sent",
         "last_heard_at",
         "last_sent_at",
-        "linger_until",
         "local",
         "local_port",
         "max_payload",
         "max_snd_wnd",
+        "most_rcv_mss",
         "mss",
         "mtu",
-        "orphan",
+        "opened_at",
         "out_bytes",
         "out_segments",
         "passive",
@@ -77,15 +87,15 @@ class Tcb:
         "rcv_mss",
         "rcv_nxt",
         "rcv_up",
-        "rcv_wnd",
         "rcv_wscale",
         "rcv_wup",
         "rcvbuf",
-        "recovery",
         "received",
+        "recovery",
         "remote",
         "remote_port",
-        "reset_due",
+        "reset_ack",
+        "reset_seq",
         "retransmit_at",
         "retransmitted",
         "rng",
@@ -93,6 +103,7 @@ class Tcb:
         "sack_ok",
         "sending",
         "settings",
+        "small_end",
         "snd_closed",
         "snd_fin",
         "snd_nxt",
@@ -105,18 +116,14 @@ class Tcb:
         "sndbuf",
         "soft_error",
         "state",
-        "syn_due",
-        "synack_data",
+        "syn_retries",
+        "syn_sent_at",
         "ts_offset",
         "ts_ok",
         "ts_recent",
         "ts_recent_at",
         "urgent_byte",
         "woken",
-        "dsack",
-        "probe_due",
-        "soft_icmp_at",
-        "opened_at",
     )
 
     def __init__(
@@ -165,7 +172,6 @@ class Tcb:
         # Receive sequence variables (RFC 9293 table 3).
         self.irs: int = 0
         self.rcv_nxt: int = 0
-        self.rcv_wnd: int = 0  # bytes: what was last told to the peer, less what came since
         self.rcv_adv: int = 0  # right edge of the window told to the peer: never moves left
         self.rcv_wup: int = 0  # rcv_nxt when the last ACK was sent
         self.rcv_up: int = -1  # one past the peer's urgent byte, -1: none
@@ -174,9 +180,11 @@ class Tcb:
         self.urgent_byte: int = -1  # the out-of-band byte not yet read, -1: none
         # Sizes.
         self.mtu: int = 1500
+        self.gso_size: int = 0  # 0, or the most bytes of an IP packet that the interface cuts into segments for us
         self.peer_mss: int = 536  # from the peer's SYN (RFC 9293 §3.7.1)
         self.mss: int = 536  # payload bytes of a full segment we send: options already taken off
         self.max_payload: int = 536  # payload bytes of one emission: mss, or a multiple on an interface with offload
+        self.most_rcv_mss: int = 536  # payload bytes of a full segment of the peer's
         self.rcv_mss: int = 536  # the peer's segment size, as seen; decides when an ACK is due
         # Options agreed on.
         self.ts_ok: bool = False
@@ -194,44 +202,64 @@ class Tcb:
         self.rtt: RttEstimator = rtt
         self.recovery: Recovery = recovery
         # What has to go out (read by `transmit`, in its order).
-        self.reset_due: bool = False
-        self.syn_due: bool = False
-        self.synack_data: bool = False
-        self.ack_due: bool = False
-        self.probe_due: bool = False  # a zero-window or keep-alive probe
+        self.due: int = 0  # RESET_DUE, SYN_DUE, PROBE_DUE, ACK_DUE
+        self.reset_seq: int = 0  # where a RST due is numbered
+        self.reset_ack: bool = True  # whether it acknowledges
+        self.small_end: int = (
+            iss  # end of the last segment shorter than the MSS (Minshall's form of Nagle, as in Linux)
+        )
         # The receiver's acknowledging (Linux: quick ACKs, then delayed ones; a conversation delays at once).
         self.quick_acks: int = 0
         self.pingpong: bool = False
-        self.ato: int = 0
         # Timers.
         self.retransmit_at: int = NEVER
         self.persist_at: int = NEVER
         self.delayed_ack_at: int = NEVER
         self.keepalive_at: int = NEVER
         self.close_at: int = NEVER  # end of TIME-WAIT, of an orphan's FIN-WAIT-2
-        self.linger_until: int = NEVER
         self.backoff: int = 0  # expiries of the retransmission timer in a row
         self.persist_backoff: int = 0
         self.probes_sent: int = 0  # zero-window probes without an answer
         self.keepalive_sent: int = 0
         self.last_heard_at: int = now
         self.last_sent_at: int = now
-        self.challenge_at: int = -NEVER  # last ACK that answered an unacceptable segment
-        self.soft_icmp_at: int = NEVER
+        self.answered_at: int = -NEVER  # last ACK that answered an unacceptable segment
         # The application's side.
         self.woken: int = 0  # readiness bits that rose since somebody last looked
         self.error: int = 0  # errno for the next call (SO_ERROR)
         self.soft_error: int = 0  # errno that only counts if the connection times out
         self.closed_by_application: bool = False  # close(): nobody will read any more
-        self.orphan: bool = False
         self.snd_closed: bool = False  # shutdown(SHUT_WR) or close()
         self.rcv_closed: bool = False  # shutdown(SHUT_RD)
         # Tallies for TCP_INFO.
+        self.syn_sent_at: int = -1  # first SYN or SYN-ACK of ours
+        self.syn_retries: int = 0
         self.in_segments: int = 0
         self.out_segments: int = 0
         self.in_bytes: int = 0
         self.out_bytes: int = 0
         self.retransmitted: int = 0
+
+    @property
+    def flow(self) -> Flow:
+        return (self.local, self.local_port, self.remote, self.remote_port)
+
+    def move(self, new: State, now: int) -> None:
+        """Go to another state. A way that RFC 9293 does not know is a bug of ours: it is counted, and the connection is
+        reset."""
+        old = self.state
+        if not allowed(old, new):
+            self.counters.add("illegal-transition")
+            self.due |= RESET_DUE
+            self.reset_seq = self.snd_nxt
+            new = CLOSED
+        self.state = new
+        if self.probe is not None:
+            self.probe.state_changed(self.flow_host, self.flow, str(old.value), str(new.value), now)
+
+    def fired(self, timer: str, now: int) -> None:
+        if self.probe is not None:
+            self.probe.timer_fired(self.flow_host, self.flow, timer, now)
 
     def snapshot(self) -> TcbSnapshot:
         copy = TcbSnapshot()
@@ -242,7 +270,7 @@ class Tcb:
         copy.snd_nxt = self.snd_nxt
         copy.snd_wnd = self.snd_wnd
         copy.rcv_nxt = self.rcv_nxt
-        copy.rcv_wnd = self.rcv_wnd
+        copy.rcv_wnd = max(0, self.rcv_adv - self.rcv_nxt)
         copy.cwnd = self.recovery.cc.cwnd
         copy.ssthresh = self.recovery.cc.ssthresh
         copy.flight = self.recovery.in_flight

@@ -1,0 +1,192 @@
+"""A timer expires (RFC 9293 §3.10.8): one function a timer. Times and limits are Linux's."""
+
+from __future__ import annotations
+
+from netglass.errnos import ETIMEDOUT
+from netglass.tcp.establish import keepalive_idle, vanish
+from netglass.tcp.state import CLOSED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT
+from netglass.tcp.tcb import ACK_DUE, PROBE_DUE, RESET_DUE, SYN_DUE, Tcb
+from netglass.tcp.transmit import window_probe_text
+from netglass.times import NEVER
+from netglass.world import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP
+
+
+def deadline(tcb: Tcb) -> int:
+    """The earliest timer."""
+    earliest = tcb.retransmit_at
+    if tcb.delayed_ack_at < earliest:
+        earliest = tcb.delayed_ack_at
+    if tcb.persist_at < earliest:
+        earliest = tcb.persist_at
+    if tcb.keepalive_at < earliest:
+        earliest = tcb.keepalive_at
+    if tcb.close_at < earliest:
+        earliest = tcb.close_at
+    return earliest
+
+
+def handle(tcb: Tcb, now: int) -> None:
+    """Whatever is due at `now`."""
+    if tcb.state is CLOSED:
+        return
+    if now >= tcb.close_at:
+        close_wait_over(tcb, now)
+        return
+    if now >= tcb.delayed_ack_at:
+        delayed_ack(tcb, now)
+    if now >= tcb.retransmit_at:
+        if tcb.state is SYN_SENT or tcb.state is SYN_RECEIVED:
+            handshake_retransmission(tcb, now)
+        else:
+            retransmission(tcb, now)
+    if now >= tcb.persist_at:
+        persist(tcb, now)
+    if now >= tcb.keepalive_at:
+        keepalive(tcb, now)
+
+
+def close_wait_over(tcb: Tcb, now: int) -> None:
+    """2 MSL after TIME-WAIT began, or nobody closed the other half of an orphan."""
+    if tcb.state is TIME_WAIT:
+        tcb.fired("time-wait", now)
+    elif tcb.state is FIN_WAIT_2:
+        tcb.fired("fin-wait-2", now)
+        tcb.counters.add("fin-wait-2-timeout")
+    vanish(tcb, now)
+
+
+def delayed_ack(tcb: Tcb, now: int) -> None:
+    tcb.delayed_ack_at = NEVER
+    tcb.fired("delayed-ack", now)
+    tcb.due |= ACK_DUE
+    # The expected answer did not come: not a conversation after all (Linux tcp_delack_timer_handler).
+    tcb.pingpong = False
+
+
+# -- retransmission
+
+
+def handshake_retransmission(tcb: Tcb, now: int) -> None:
+    """SYN, or the SYN-ACK of a simultaneous open, again; doubled each time (RFC 6298 §5.5), until the retries are used
+    up."""
+    tcb.fired("retransmission", now)
+    limit = tcb.settings.syn_count
+    if limit < 0:
+        limit = tcb.config.syn_retries if tcb.state is SYN_SENT else tcb.config.synack_retries
+    if tcb.syn_retries >= limit or user_timeout_over(tcb, tcb.syn_sent_at, now):
+        give_up(tcb, now)
+        return
+    tcb.syn_retries += 1
+    tcb.backoff += 1
+    tcb.due |= SYN_DUE
+    tcb.retransmit_at = now + tcb.rtt.backed_off(tcb.backoff)
+
+
+def retransmission(tcb: Tcb, now: int) -> None:
+    """RFC 6298 §5.4 to §5.6, RFC 5681 §3.1."""
+    if not tcb.recovery.outstanding():
+        tcb.retransmit_at = NEVER
+        return
+    tcb.fired("retransmission", now)
+    if too_long(tcb, now):
+        give_up(tcb, now)
+        return
+    tcb.recovery.timed_out(now)
+    tcb.backoff += 1
+    tcb.retransmit_at = clamped_to_user_timeout(tcb, now + tcb.rtt.backed_off(tcb.backoff), now)
+
+
+def too_long(tcb: Tcb, now: int) -> bool:
+    """Linux retransmits_timed_out: as long as `retries2` retransmissions would take from the least RTO (15: 924.6 s),
+    or the user's own limit."""
+    since = tcb.recovery.first_sent_at()
+    if tcb.settings.user_timeout:
+        return user_timeout_over(tcb, since, now)
+    retries = tcb.config.retries2
+    if tcb.closed_by_application:
+        retries = tcb.config.orphan_retries or 8
+    return tcb.backoff > 0 and now - since >= patience(tcb, retries)
+
+
+def patience(tcb: Tcb, retries: int) -> int:
+    """The sum of `retries` + 1 timeouts that start at the least RTO and double up to the most."""
+    base = tcb.config.rto_min
+    most = tcb.config.rto_max
+    doublings = (most // base).bit_length() - 1
+    if retries <= doublings:
+        return ((2 << retries) - 1) * base
+    return ((2 << doublings) - 1) * base + (retries - doublings) * most
+
+
+def user_timeout_over(tcb: Tcb, since: int, now: int) -> bool:
+    """TCP_USER_TIMEOUT (RFC 5482)."""
+    limit = tcb.settings.user_timeout
+    return limit > 0 and since >= 0 and now - since >= limit
+
+
+def clamped_to_user_timeout(tcb: Tcb, at: int, now: int) -> int:
+    limit = tcb.settings.user_timeout
+    if not limit:
+        return at
+    return max(now + 1, min(at, tcb.recovery.first_sent_at() + limit))
+
+
+def give_up(tcb: Tcb, now: int) -> None:
+    """The peer is unreachable; an ICMP error that came on the way says more than "timed out" (RFC 5461 §4)."""
+    tcb.error = tcb.soft_error or ETIMEDOUT
+    tcb.counters.add("gave-up")
+    vanish(tcb, now)
+    tcb.woken |= POLLERR | POLLHUP | POLLIN | POLLOUT | POLLRDHUP
+
+
+# -- zero window
+
+
+def persist(tcb: Tcb, now: int) -> None:
+    """RFC 9293 §3.8.6.1: ask whether the window is still closed, at the RTO, doubled each time."""
+    tcb.persist_at = NEVER
+    if tcb.sending.end <= tcb.snd_nxt or tcb.recovery.outstanding():
+        return
+    tcb.fired("persist", now)
+    limit = (tcb.config.orphan_retries or 8) if tcb.closed_by_application else tcb.config.retries2
+    if tcb.probes_sent >= limit or (tcb.probes_sent and user_timeout_over(tcb, tcb.last_heard_at, now)):
+        give_up(tcb, now)
+        return
+    if window_probe_text(tcb, now):
+        return
+    tcb.probes_sent += 1
+    tcb.persist_backoff += 1
+    tcb.due |= PROBE_DUE
+    tcb.persist_at = now + tcb.rtt.backed_off(tcb.persist_backoff)
+
+
+# -- keep-alive
+
+
+def keepalive(tcb: Tcb, now: int) -> None:
+    """RFC 9293 §3.8.4. The timer is not moved at each segment: when it expires it looks at how long the peer has been
+    silent."""
+    if not tcb.settings.keepalive or tcb.state is TIME_WAIT:
+        tcb.keepalive_at = NEVER
+        return
+    idle = keepalive_idle(tcb)
+    silent = now - tcb.last_heard_at
+    if tcb.recovery.outstanding() or tcb.sending.end > tcb.snd_nxt:
+        # Data is under way: its own timer will find out.
+        tcb.keepalive_at = now + idle
+        return
+    if silent < idle:
+        tcb.keepalive_at = tcb.last_heard_at + idle
+        return
+    tcb.fired("keep-alive", now)
+    most = tcb.settings.keepalive_probes if tcb.settings.keepalive_probes >= 0 else tcb.config.keepalive_probes
+    user = tcb.settings.user_timeout
+    if (user and silent >= user and tcb.keepalive_sent) or (not user and tcb.keepalive_sent >= most):
+        tcb.due |= RESET_DUE
+        tcb.reset_seq = tcb.snd_nxt
+        give_up(tcb, now)
+        return
+    tcb.keepalive_sent += 1
+    tcb.due |= PROBE_DUE
+    interval = tcb.settings.keepalive_interval
+    tcb.keepalive_at = now + (interval if interval >= 0 else tcb.config.keepalive_intvl)

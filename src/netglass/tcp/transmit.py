@@ -1,0 +1,327 @@
+"""What to send now (RFC 9293 §3.8): one decision over small ones, in this order.
+
+    RST due · SYN due · probe due · something lost · something new · ACK due
+
+`poll` gives one segment a call, None when there is nothing more; the host calls it until None. A segment may be a
+super-segment where the
+interface has offload; nothing here loops over single MSSs.
+"""
+
+from __future__ import annotations
+
+from netglass.tcp import acknowledge, options
+from netglass.tcp.recovery import SentRange
+from netglass.tcp.state import CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, SYN_SENT, State
+from netglass.tcp.tcb import ACK_DUE, PROBE_DUE, RESET_DUE, SYN_DUE, Tcb
+from netglass.times import MILLISECOND, NEVER
+from netglass.wire.checksum import Buffer
+from netglass.wire.seq import MASK
+from netglass.wire.tcp import ABSENT, ACK, FIN, PSH, RST, SYN, URG, TcpSegment
+
+_NOTHING: tuple[Buffer, ...] = ()
+
+
+def poll(tcb: Tcb, now: int) -> TcpSegment | None:
+    """The next segment, or None."""
+    due = tcb.due
+    if due & (RESET_DUE | SYN_DUE | PROBE_DUE):
+        if due & RESET_DUE:
+            return reset(tcb)
+        if due & SYN_DUE:
+            return syn(tcb, now)
+        return probe(tcb, now)
+    if sends_text(tcb.state):
+        lost = tcb.recovery.retransmission_due()
+        if lost is not None:
+            return retransmission(tcb, lost, now)
+        segment = new_text(tcb, now)
+        if segment is not None:
+            return segment
+    if due & ACK_DUE:
+        return pure_ack(tcb, now)
+    return None
+
+
+def sends_text(state: State) -> bool:
+    return state is ESTABLISHED or state is CLOSE_WAIT or state is FIN_WAIT_1 or state is LAST_ACK or state is CLOSING
+
+
+# -- control segments
+
+
+def reset(tcb: Tcb) -> TcpSegment:
+    tcb.due &= ~RESET_DUE
+    tcb.out_segments += 1
+    if not tcb.reset_ack:
+        tcb.reset_ack = True
+        return TcpSegment(tcb.local_port, tcb.remote_port, tcb.reset_seq & MASK, 0, RST, 0)
+    return TcpSegment(tcb.local_port, tcb.remote_port, tcb.reset_seq & MASK, tcb.rcv_nxt & MASK, RST | ACK, 0)
+
+
+def syn(tcb: Tcb, now: int) -> TcpSegment:
+    """SYN in SYN-SENT, SYN-ACK in SYN-RECEIVED; the same again when it is retransmitted."""
+    tcb.due &= ~(SYN_DUE | ACK_DUE)
+    tcb.out_segments += 1
+    if tcb.syn_sent_at < 0:
+        tcb.syn_sent_at = now
+    elif tcb.retransmit_at != NEVER and tcb.syn_retries:
+        tcb.retransmitted += 1
+    tcb.last_sent_at = now
+    tcb.snd_nxt = tcb.iss + 1
+    if tcb.retransmit_at == NEVER:
+        tcb.retransmit_at = now + tcb.rtt.backed_off(tcb.backoff)
+    window = syn_window(tcb)
+    if tcb.state is SYN_SENT:
+        flags, ack, ecr = SYN, 0, 0
+    else:
+        flags, ack, ecr = SYN | ACK, tcb.rcv_nxt & MASK, tcb.ts_recent
+        tcb.rcv_adv = tcb.rcv_nxt + window
+        tcb.rcv_wup = tcb.rcv_nxt
+    ts_val = options.timestamp(tcb, now) if tcb.ts_ok else ABSENT
+    return TcpSegment(
+        tcb.local_port,
+        tcb.remote_port,
+        tcb.iss & MASK,
+        ack,
+        flags,
+        window,
+        ts_val=ts_val,
+        ts_ecr=ecr if tcb.ts_ok else ABSENT,
+        options=options.syn_options(tcb),
+    )
+
+
+def syn_window(tcb: Tcb) -> int:
+    """Never scaled in a SYN (RFC 7323 §2.2); whole segments, as Linux offers it."""
+    space = tcb.rcvbuf
+    mss = options.announced_mss(tcb)
+    if tcb.settings.window_clamp:
+        space = min(space, tcb.settings.window_clamp)
+    if space > mss:
+        space -= space % mss
+    return min(space, options.MOST_UNSCALED)
+
+
+def probe(tcb: Tcb, now: int) -> TcpSegment:
+    """A segment that the peer must answer: one number before SND.UNA, no data (Linux tcp_xmit_probe_skb). For
+    keep-alive and zero windows."""
+    tcb.due &= ~PROBE_DUE
+    return finish(tcb, tcb.snd_una - 1, _NOTHING, 0, ACK, now)
+
+
+def pure_ack(tcb: Tcb, now: int) -> TcpSegment:
+    edge = tcb.snd_una + tcb.snd_wnd
+    seq = tcb.snd_nxt if tcb.snd_nxt <= edge else max(edge, tcb.snd_una)
+    if tcb.quick_acks and not tcb.pingpong:
+        tcb.quick_acks -= 1
+    return finish(tcb, seq, _NOTHING, 0, ACK, now)
+
+
+# -- text
+
+
+def new_text(tcb: Tcb, now: int) -> TcpSegment | None:
+    """Data never sent before, or the FIN after it."""
+    seq = tcb.snd_nxt
+    left = tcb.sending.end - seq
+    if left <= 0:
+        # snd_nxt is beyond the buffer once the FIN is out.
+        if tcb.snd_closed and tcb.snd_fin < 0:
+            return fin_alone(tcb, now)
+        return None
+    if tcb.last_sent_at < now and tcb.snd_una == seq:
+        restart_after_idle(tcb, now)
+    size = sendable(tcb, left, now)
+    if size <= 0:
+        return None
+    flags = ACK
+    end = seq + size
+    if end == tcb.sending.end:
+        flags |= PSH
+        if tcb.snd_closed and end < tcb.snd_una + tcb.snd_wnd:
+            flags |= FIN
+            tcb.snd_fin = end
+    elif tcb.sending.ends_write(end):
+        flags |= PSH
+    if size < tcb.mss:
+        tcb.small_end = end
+    chunks = tcb.sending.take(seq, size)
+    after = end + (1 if flags & FIN else 0)
+    tcb.recovery.record_sent(seq, after, now)
+    tcb.snd_nxt = after
+    tcb.out_bytes += size
+    return sent_text(tcb, seq, chunks, size, flags, now)
+
+
+def sendable(tcb: Tcb, left: int, now: int) -> int:
+    """Bytes of new data for the next segment: what the peer's window, the congestion window and Nagle let out; 0 to
+    wait."""
+    usable = tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt
+    mss = tcb.mss
+    if usable < mss and usable < left:
+        return sendable_in_small_window(tcb, usable, left, now)
+    allowance = tcb.recovery.send_allowance()
+    size = left if left < tcb.max_payload else tcb.max_payload
+    if size > usable:
+        size = usable
+    if size > allowance:
+        size = allowance
+    if size >= mss:
+        tail = size % mss
+        # A tail shorter than the MSS goes along only if it is the end and Nagle lets it out.
+        if tail and (size < left or nagle_holds(tcb)):
+            return size - tail
+        return size
+    if size < left:
+        # The congestion window has no room for a whole segment.
+        return 0
+    if nagle_holds(tcb):
+        return 0
+    return size
+
+
+def sendable_in_small_window(tcb: Tcb, usable: int, left: int, now: int) -> int:
+    """The peer's window has no room for a full segment (RFC 9293 §3.8.6.2.1): send what fits if it is half of the
+    largest window it ever
+    offered and nothing is in flight, else wait; the persist timer breaks a standstill."""
+    if usable > 0 and tcb.snd_una == tcb.snd_nxt and usable * 2 >= tcb.max_snd_wnd:
+        return usable
+    if tcb.snd_una == tcb.snd_nxt and tcb.persist_at == NEVER:
+        tcb.persist_at = now + tcb.rtt.backed_off(tcb.persist_backoff)
+    return 0
+
+
+def nagle_holds(tcb: Tcb) -> bool:
+    """RFC 9293 §3.7.4 in Minshall's form, as in Linux: a small segment waits only while another small one is
+    unacknowledged."""
+    if tcb.snd_closed or tcb.snd_up > tcb.snd_nxt:
+        return False
+    if tcb.settings.cork:
+        return True
+    return not tcb.settings.nodelay and tcb.small_end > tcb.snd_una
+
+
+def restart_after_idle(tcb: Tcb, now: int) -> None:
+    """RFC 5681 §4.1: after an idle time of more than one RTO the window is no longer known to be right."""
+    idle = now - tcb.last_sent_at
+    if tcb.config.slow_start_after_idle and idle > tcb.rtt.rto:
+        tcb.recovery.cc.idle(idle, tcb.rtt.rto, now)
+
+
+def fin_alone(tcb: Tcb, now: int) -> TcpSegment | None:
+    seq = tcb.snd_nxt
+    if seq >= tcb.snd_una + max(tcb.snd_wnd, 1) and seq != tcb.snd_una:
+        return None
+    tcb.snd_fin = seq
+    tcb.recovery.record_sent(seq, seq + 1, now)
+    tcb.snd_nxt = seq + 1
+    return sent_text(tcb, seq, _NOTHING, 0, FIN | ACK, now)
+
+
+def retransmission(tcb: Tcb, lost: SentRange, now: int) -> TcpSegment:
+    """The head of a lost range, at most one MSS of it: the path has just shown that it loses."""
+    seq = lost.start
+    end = lost.end
+    data_end = tcb.sending.end
+    size = min(end, data_end) - seq
+    if size > tcb.mss:
+        size = tcb.mss
+    if size < 0:
+        size = 0
+    flags = ACK
+    after = seq + size
+    if after == tcb.snd_fin and end > after:
+        flags |= FIN
+        after += 1
+    if size and (seq + size == data_end or tcb.sending.ends_write(seq + size)):
+        flags |= PSH
+    chunks = tcb.sending.take(seq, size) if size else _NOTHING
+    tcb.recovery.record_retransmission(seq, after, now)
+    tcb.retransmitted += 1
+    return sent_text(tcb, seq, chunks, size, flags, now)
+
+
+def window_probe_text(tcb: Tcb, now: int) -> bool:
+    """The persist timer expired and the window is small but not zero: force out what fits (the override of RFC 9293
+    §3.8.6.2.1). False if nothing fits."""
+    room = tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt
+    if room <= 0 or tcb.sending.end <= tcb.snd_nxt:
+        return False
+    tcb.max_snd_wnd = min(tcb.max_snd_wnd, room)
+    return True
+
+
+def sent_text(tcb: Tcb, seq: int, chunks: tuple[Buffer, ...], size: int, flags: int, now: int) -> TcpSegment:
+    if tcb.retransmit_at == NEVER:
+        tcb.retransmit_at = now + tcb.rtt.backed_off(tcb.backoff)
+    if now - tcb.last_heard_at < tcb.config.delayed_ack and tcb.in_bytes and not tcb.pingpong:
+        # An answer close behind a question: a conversation (Linux tcp_event_data_sent).
+        tcb.pingpong = True
+    return finish(tcb, seq, chunks, size, flags, now)
+
+
+# -- every segment but SYN and RST
+
+
+def finish(tcb: Tcb, seq: int, chunks: tuple[Buffer, ...], size: int, flags: int, now: int) -> TcpSegment:
+    """Puts the acknowledgement, the window and the options of now on a segment."""
+    tcb.due &= ~ACK_DUE
+    tcb.delayed_ack_at = NEVER
+    rcv_nxt = tcb.rcv_nxt
+    window = acknowledge.open_window(tcb)
+    scale = tcb.rcv_wscale
+    if scale > 0:
+        window = (window + (1 << scale) - 1) >> scale
+        if window > 65535:
+            window = 65535
+        edge = rcv_nxt + (window << scale)
+    else:
+        if window > 65535:
+            window = 65535
+        edge = rcv_nxt + window
+    if edge > tcb.rcv_adv:
+        tcb.rcv_adv = edge
+    tcb.rcv_wup = rcv_nxt
+    tcb.out_segments += 1
+    tcb.last_sent_at = now
+    sack: tuple[tuple[int, int], ...] = ()
+    if tcb.sack_ok and (tcb.received.waiting or tcb.dsack is not None):
+        sack = sack_blocks(tcb)
+    urgent = 0
+    if tcb.snd_up > seq:
+        flags |= URG
+        urgent = min(tcb.snd_up - seq, 65535)
+    ts_val = ABSENT
+    ts_ecr = ABSENT
+    if tcb.ts_ok:
+        ts_val = (now // MILLISECOND + tcb.ts_offset) & MASK
+        ts_ecr = tcb.ts_recent
+    return TcpSegment(
+        tcb.local_port,
+        tcb.remote_port,
+        seq & MASK,
+        rcv_nxt & MASK,
+        flags,
+        window,
+        chunks,
+        size,
+        ts_val,
+        ts_ecr,
+        sack,
+        None,
+        urgent,
+    )
+
+
+def sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
+    """RFC 2018 §4, a duplicate reported first (RFC 2883); three fit beside timestamps, four without."""
+    most = 3 if tcb.ts_ok else 4
+    blocks: list[tuple[int, int]] = []
+    if tcb.dsack is not None:
+        start, end = tcb.dsack
+        blocks.append((start & MASK, end & MASK))
+        tcb.dsack = None
+    if tcb.received.waiting:
+        for start, end in tcb.received.sack_blocks(most - len(blocks)):
+            blocks.append((start & MASK, end & MASK))
+    return tuple(blocks)
