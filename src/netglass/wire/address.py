@@ -89,7 +89,7 @@ def network_of(address: bytes, prefix: int) -> bytes:
 
 
 def broadcast_of(network: bytes, prefix: int) -> bytes:
-    """The last address of an IPv4 network, every bit after the first `prefix` is one: its broadcast address (RFC 922)."""
+    """The broadcast address of an IPv4 network: every bit after the first `prefix` is one (RFC 922)."""
     if len(network) != 4:
         raise MisuseError("IPv6 has no broadcast (RFC 4291 §2); use a multicast address")
     ones = (1 << _host_bits(network, prefix)) - 1
@@ -97,8 +97,7 @@ def broadcast_of(network: bytes, prefix: int) -> bytes:
 
 
 def _host_bits(address: bytes, prefix: int) -> int:
-    if not 0 <= prefix <= 8 * len(address):
-        raise MisuseError(
-            f"the prefix of a network of {len(address)}-byte addresses lies between 0 and {8 * len(address)}; this is {prefix}"
-        )
-    return 8 * len(address) - prefix
+    bits = 8 * len(address)
+    if not 0 <= prefix <= bits:
+        raise MisuseError(f"the prefix of this network lies between 0 and {bits}; this is {prefix}")
+    return bits - prefix

@@ -6,7 +6,7 @@ import struct
 from typing import Final
 
 from netglass.errors import MisuseError, WireError
-from netglass.wire.checksum import Buffer, checksum, fold, ones_sum, pseudo_header_sum
+from netglass.wire.checksum import Buffer, checksum, intact, ones_sum, pseudo_header_sum
 from netglass.wire.fields import misfit
 
 ICMP_HEADER: Final = 8
@@ -25,7 +25,14 @@ class IcmpMessage:
 
     __slots__ = ("code", "payload", "rest", "type", "version")
 
-    def __init__(self, version: int, type: int, code: int, rest: int = 0, payload: bytes = b"") -> None:
+    def __init__(
+        self,
+        version: int,
+        type: int,  # noqa: A002  the RFC's name
+        code: int,
+        rest: int = 0,
+        payload: bytes = b"",
+    ) -> None:
         self.version: int = version
         self.type: int = type
         self.code: int = code
@@ -49,7 +56,7 @@ def encode_icmp(message: IcmpMessage, source: bytes, destination: bytes) -> list
         header = _pack(message.type, message.code, 0, message.rest)
     except struct.error:
         raise misfit(
-            "ICMP", (("type", message.type, 8), ("code", message.code, 8), ("rest", message.rest, 32))
+            "ICMP", [("type", message.type, 8), ("code", message.code, 8), ("rest", message.rest, 32)]
         ) from None
     total = ones_sum(header) + ones_sum(payload) + _pseudo(source, destination, ICMP_HEADER + len(payload))
     return [_pack(message.type, message.code, checksum(total), message.rest), payload]
@@ -63,7 +70,7 @@ def decode_icmp(buffer: Buffer, source: bytes, destination: bytes, verify: bool 
     size = len(buffer)
     if size < ICMP_HEADER:
         raise WireError("icmp-short")
-    if verify and fold(ones_sum(buffer) + _pseudo(source, destination, size)) != 0xFFFF:
+    if verify and not intact(buffer, _pseudo(source, destination, size)):
         raise WireError("icmp-checksum")
     kind, code, _, rest = _unpack(buffer)
     return IcmpMessage(4 if len(source) == 4 else 6, kind, code, rest, bytes(buffer[ICMP_HEADER:]))

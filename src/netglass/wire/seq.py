@@ -1,7 +1,8 @@
 """Sequence numbers: 32 bits on the wire, unbounded inside.
 
-RFC 9293 §3.4 compares sequence numbers modulo 2**32. Every stack that does so everywhere has paid for one comparison that somebody wrote with `<`.
-Here a number is unwrapped once, when a segment arrives, against a number that is known to be near; from then on it only grows, and `<` is right.
+RFC 9293 §3.4 compares sequence numbers modulo 2**32. Every stack that does so everywhere has paid for one comparison
+that somebody wrote with `<`. Here a number is unwrapped once, when a segment arrives, against a number that is known to
+be near; from then on it only grows, and `<` is right.
 """
 
 from __future__ import annotations

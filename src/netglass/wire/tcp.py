@@ -1,6 +1,7 @@
 """The TCP segment as a value, to and from bytes (RFC 9293 §3.1; options of RFC 7323, 2018, 7413).
 
-Inside the lab segments travel as these objects; bytes are made only when something looks at bytes. A segment is never changed once it has been sent.
+Inside the lab segments travel as these objects; bytes are made only when something looks at bytes. A segment is never
+changed once it has been sent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import struct
 from typing import Final
 
 from netglass.errors import MisuseError, WireError
-from netglass.wire.checksum import Buffer, checksum, chunks_sum, fold, ones_sum, pseudo_header_sum
+from netglass.wire.checksum import Buffer, checksum, chunks_sum, intact, ones_sum, pseudo_header_sum
 from netglass.wire.fields import misfit
 
 TCP_HEADER: Final = 20
@@ -65,7 +66,7 @@ class TcpOptions:
 
 
 class TcpSegment:
-    """One segment. It may be longer than an MSS: `chunks` hold up to 65,535 bytes less the headers (a super-segment)."""
+    """One segment. It may be longer than an MSS: up to 65,535 bytes less the headers (a super-segment)."""
 
     __slots__ = (
         "ack",
@@ -118,6 +119,21 @@ class TcpSegment:
         self.raw_options: bytes | None = raw_options
 
 
+_NO_OPTIONS: Final = TcpOptions()
+_TIMESTAMPS_SIZE: Final = 12
+_PADDED_TIMESTAMPS: Final = 0x0101080A  # NOP, NOP, kind 8, 10 bytes (RFC 7323 appendix A)
+_SACK_PERMITTED_TIMESTAMPS: Final = 0x0402080A
+
+_unpack_header: Final = struct.Struct("!HHIIHHHH").unpack_from
+_pack_head: Final = struct.Struct("!HHIIHH").pack  # up to the window
+_pack_tail: Final = struct.Struct("!HH").pack  # checksum, urgent pointer
+_pack_timestamps: Final = struct.Struct("!III").pack
+_unpack_timestamps: Final = struct.Struct("!III").unpack_from
+_pack_block: Final = struct.Struct("!II").pack
+_unpack_block: Final = struct.Struct("!II").unpack
+_iterate_blocks: Final = struct.Struct("!II").iter_unpack
+
+
 # -- flags as text
 
 _NAMES: Final = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE")
@@ -125,7 +141,7 @@ _LETTERS: Final = "FSRP.UEWA"
 
 
 def flag_text(flags: int) -> str:
-    """The names that RFC 9293 and RFC 3168 give, as in "SYN,ACK"; "none" without any. Reserved bits show as a number."""
+    """The names of RFC 9293 and RFC 3168, as in "SYN,ACK"; "none" without any. Reserved bits show as a number."""
     names = [name for bit, name in enumerate(_NAMES) if flags >> bit & 1]
     if flags >> 9:
         names.append(f"{flags >> 9 << 9:#x}")
@@ -142,13 +158,14 @@ def flag_letters(flags: int) -> str:
 
 def options_size(segment: TcpSegment) -> int:
     """Bytes of options on the wire, without making them."""
-    if segment.raw_options is not None:
-        return len(segment.raw_options)
-    size = 0 if segment.ts_val == ABSENT else 12
+    raw = segment.raw_options
+    if raw is not None:
+        return len(raw)
+    size = 0 if segment.ts_val == ABSENT else _TIMESTAMPS_SIZE
     if segment.sack:
         size += 4 + 8 * len(segment.sack)
     if segment.options is not None:
-        size += _handshake_size(segment.options, size > 0 and segment.ts_val != ABSENT)
+        size += _handshake_size(segment.options, segment.ts_val != ABSENT)
     return size
 
 
@@ -161,11 +178,15 @@ def _handshake_size(options: TcpOptions, timestamps: bool) -> int:
     if options.window_scale != ABSENT:
         size += 4
     if options.fast_open is not None:
-        size += (len(options.fast_open) + 5) & ~3
+        size += _padded(2 + len(options.fast_open))
     rest = 0
     for _, body in options.unknown:
         rest += 2 + len(body)
-    return size + ((rest + 3) & ~3)
+    return size + _padded(rest)
+
+
+def _padded(size: int) -> int:
+    return (size + 3) & ~3
 
 
 def encode_options(segment: TcpSegment) -> bytes:
@@ -174,22 +195,24 @@ def encode_options(segment: TcpSegment) -> bytes:
     MisuseError if they take more than 40 bytes: at most 4 SACK blocks fit, 3 beside timestamps (RFC 2018 §3).
     """
     raw = segment.raw_options
-    if raw is None:
-        if segment.options is None and not segment.sack:
-            return b"" if segment.ts_val == ABSENT else _pack_timestamps(0x0101080A, segment.ts_val, segment.ts_ecr)
-        raw = _build_options(segment)
-    if len(raw) > OPTIONS_LIMIT or len(raw) & 3:
-        raise MisuseError(f"TCP options take a multiple of 4 bytes and at most {OPTIONS_LIMIT}; these are {len(raw)}")
-    return raw
+    if raw is None and segment.options is None and not segment.sack:
+        if segment.ts_val == ABSENT:
+            return b""
+        return _pack_timestamps(_PADDED_TIMESTAMPS, segment.ts_val, segment.ts_ecr)
+    size = options_size(segment)
+    if size > OPTIONS_LIMIT or size & 3:
+        raise MisuseError(f"TCP options take a multiple of 4 bytes and at most {OPTIONS_LIMIT}; these are {size}")
+    if raw is not None:
+        return raw
+    return b"".join(_option_parts(segment, segment.options or _NO_OPTIONS))
 
 
-def _build_options(segment: TcpSegment) -> bytes:
-    options = segment.options or _NO_OPTIONS
+def _option_parts(segment: TcpSegment, options: TcpOptions) -> list[bytes]:
     parts: list[bytes] = []
     if options.mss != ABSENT:
         parts.append(b"\x02\x04" + options.mss.to_bytes(2, "big"))
     if segment.ts_val != ABSENT:
-        lead = 0x0402080A if options.sack_permitted else 0x0101080A
+        lead = _SACK_PERMITTED_TIMESTAMPS if options.sack_permitted else _PADDED_TIMESTAMPS
         parts.append(_pack_timestamps(lead, segment.ts_val, segment.ts_ecr))
     elif options.sack_permitted:
         parts.append(b"\x01\x01\x04\x02")
@@ -200,15 +223,16 @@ def _build_options(segment: TcpSegment) -> bytes:
         parts += [_pack_block(left, right) for left, right in segment.sack]
     if options.fast_open is not None:
         cookie = _option(FAST_OPEN, options.fast_open)
-        parts.append(cookie + b"\x01" * (-len(cookie) & 3))
-    if options.unknown:
-        rest = b"".join([_option(kind, body) for kind, body in options.unknown])
-        parts.append(rest + bytes(-len(rest) & 3))
-    return b"".join(parts)
+        parts.append(cookie.ljust(_padded(len(cookie)), b"\x01"))
+    rest = b"".join([_option(kind, body) for kind, body in options.unknown])
+    parts.append(rest.ljust(_padded(len(rest)), b"\x00"))
+    return parts
 
 
 def _option(kind: int, body: bytes) -> bytes:
-    return kind.to_bytes(1, "big") + (2 + len(body)).to_bytes(1, "big") + body
+    if not NO_OPERATION < kind < 256:
+        raise MisuseError(f"a TCP option of kind {kind} has no body; kinds 2 to 255 do")
+    return bytes((kind, 2 + len(body))) + body
 
 
 def decode_option_list(raw: bytes) -> list[tuple[int, bytes]]:
@@ -217,17 +241,18 @@ def decode_option_list(raw: bytes) -> list[tuple[int, bytes]]:
 
 
 def _split_options(raw: bytes) -> tuple[list[tuple[int, bytes]], bool]:
-    # The second value says that the list broke off. RFC 9293 §3.1 allows the zeros after the end mark, so they are no break.
+    # The second value says that the list broke off. What follows an end mark is padding (RFC 9293 §3.1), no break.
     found: list[tuple[int, bytes]] = []
     at = 0
     size = len(raw)
     while at < size:
         kind = raw[at]
-        if kind == NO_OPERATION or kind == END_OF_OPTIONS:
+        if kind == END_OF_OPTIONS:
+            found.append((kind, b""))
+            break
+        if kind == NO_OPERATION:
             found.append((kind, b""))
             at += 1
-            if kind == END_OF_OPTIONS:
-                break
             continue
         end = at + raw[at + 1] if at + 1 < size else 0
         if end < at + 2 or end > size:
@@ -238,10 +263,9 @@ def _split_options(raw: bytes) -> tuple[list[tuple[int, bytes]], bool]:
 
 
 def _read_options(segment: TcpSegment, raw: bytes) -> None:
-    # A known kind with a length that it cannot have is kept as unknown; of a kind that comes twice the last counts. Both as Linux does it.
+    # As Linux: a known kind with a length that it cannot have is unknown; of a kind that comes twice the last counts.
     found, malformed = _split_options(raw)
     options = TcpOptions(malformed=malformed)
-    unknown: list[tuple[int, bytes]] = []
     handshake = malformed
     for kind, body in found:
         size = len(body)
@@ -249,93 +273,82 @@ def _read_options(segment: TcpSegment, raw: bytes) -> None:
             continue
         if kind == TIMESTAMPS and size == 8:
             segment.ts_val, segment.ts_ecr = _unpack_block(body)
-            continue
-        if kind == SACK and size >= 8 and size & 7 == 0:
+        elif kind == SACK and size >= 8 and size & 7 == 0:
             segment.sack = tuple([(left, right) for left, right in _iterate_blocks(body)])
-            continue
-        handshake = True
-        if kind == MAXIMUM_SEGMENT_SIZE and size == 2:
-            options.mss = int.from_bytes(body, "big")
-        elif kind == WINDOW_SCALE and size == 1:
-            options.window_scale = body[0]
-        elif kind == SACK_PERMITTED and size == 0:
-            options.sack_permitted = True
-        elif kind == FAST_OPEN:
-            options.fast_open = body
         else:
-            unknown.append((kind, body))
+            handshake = True
+            _read_handshake_option(options, kind, body)
     if handshake:
-        options.unknown = tuple(unknown)
         segment.options = options
 
 
-# -- the segment
+def _read_handshake_option(options: TcpOptions, kind: int, body: bytes) -> None:
+    size = len(body)
+    if kind == MAXIMUM_SEGMENT_SIZE and size == 2:
+        options.mss = int.from_bytes(body, "big")
+    elif kind == WINDOW_SCALE and size == 1:
+        options.window_scale = body[0]
+    elif kind == SACK_PERMITTED and size == 0:
+        options.sack_permitted = True
+    elif kind == FAST_OPEN:
+        options.fast_open = body
+    else:
+        options.unknown += ((kind, body),)
 
-_NO_OPTIONS: Final = TcpOptions()
-_header: Final = struct.Struct("!HHIIHHHH")
-_unpack_header: Final = _header.unpack_from
-_pack_head: Final = struct.Struct("!HHIIHH").pack  # up to the window
-_pack_tail: Final = struct.Struct("!HH").pack  # checksum, urgent pointer
-_timestamps: Final = struct.Struct("!III")
-_pack_timestamps: Final = _timestamps.pack
-_unpack_timestamps: Final = _timestamps.unpack_from
-_block: Final = struct.Struct("!II")
-_pack_block: Final = _block.pack
-_unpack_block: Final = _block.unpack
-_iterate_blocks: Final = _block.iter_unpack
+
+# -- the segment
 
 
 def encode_tcp(segment: TcpSegment, source: bytes, destination: bytes) -> list[Buffer]:
     """The header with its options, then the chunks themselves: the payload is not copied."""
     flags = segment.flags
     urgent = segment.urgent
+    chunks = segment.chunks
     length = 0
-    for chunk in segment.chunks:
+    for chunk in chunks:
         length += len(chunk)
     if length != segment.length:
         raise MisuseError(f"TCP: the chunks hold {length} bytes, but length says {segment.length}")
+    if flags >> 12:
+        raise _misfit(segment)
     try:
         options = encode_options(segment)
         size = TCP_HEADER + len(options)
-        if flags >> 12:
-            raise _misfit(segment)
-        head = _pack_head(
-            segment.source_port, segment.destination_port, segment.seq, segment.ack, size << 10 | flags, segment.window
-        )
+        word = size << 10 | flags
+        head = _pack_head(segment.source_port, segment.destination_port, segment.seq, segment.ack, word, segment.window)
         total = ones_sum(head + options) + urgent + pseudo_header_sum(source, destination, _PROTOCOL, size + length)
-        tail = _pack_tail(checksum(total + chunks_sum(segment.chunks)), urgent)
+        tail = _pack_tail(checksum(total + chunks_sum(chunks)), urgent)
     except (struct.error, OverflowError):
         raise _misfit(segment) from None
-    return [head + tail + options, *segment.chunks]
+    return [head + tail + options, *chunks]
 
 
 def _misfit(segment: TcpSegment) -> MisuseError:
     options = segment.options or _NO_OPTIONS
-    edges = [edge for block in segment.sack for edge in block]
-    return misfit(
-        "TCP",
-        (
-            ("source_port", segment.source_port, 16),
-            ("destination_port", segment.destination_port, 16),
-            ("seq", segment.seq, 32),
-            ("ack", segment.ack, 32),
-            ("flags", segment.flags, 12),
-            ("window", segment.window, 16),
-            ("urgent", segment.urgent, 16),
-            ("ts_val", max(0, segment.ts_val), 32),
-            ("ts_ecr", segment.ts_ecr, 32),
-            ("mss", max(0, options.mss), 16),
-            ("window_scale", max(0, options.window_scale), 8),
-            *[("sack", edge, 32) for edge in edges],
-        ),
-    )
+    fields = [
+        ("source_port", segment.source_port, 16),
+        ("destination_port", segment.destination_port, 16),
+        ("seq", segment.seq, 32),
+        ("ack", segment.ack, 32),
+        ("flags", segment.flags, 12),
+        ("window", segment.window, 16),
+        ("urgent", segment.urgent, 16),
+    ]
+    if segment.ts_val != ABSENT:
+        fields += [("ts_val", segment.ts_val, 32), ("ts_ecr", segment.ts_ecr, 32)]
+    if options.mss != ABSENT:
+        fields.append(("mss", options.mss, 16))
+    if options.window_scale != ABSENT:
+        fields.append(("window_scale", options.window_scale, 8))
+    fields += [("sack edge", edge, 32) for block in segment.sack for edge in block]
+    return misfit("TCP", fields)
 
 
 def decode_tcp(buffer: Buffer, source: bytes, destination: bytes, verify: bool = True) -> TcpSegment:
     """The segment that fills `buffer`; its chunk is a slice of it. `verify=False` trusts the checksum.
 
-    WireError: "tcp-short", "tcp-data-offset", "tcp-checksum". A malformed option list is no error, as in Linux: options are read up to
-    where it breaks, `options.malformed` says so, and `raw_options` has every byte.
+    WireError: "tcp-short", "tcp-data-offset", "tcp-checksum". A malformed option list is no error, as in Linux: options
+    are read up to where it breaks, `options.malformed` says so, and `raw_options` has every byte.
     """
     size = len(buffer)
     if size < TCP_HEADER:
@@ -344,20 +357,20 @@ def decode_tcp(buffer: Buffer, source: bytes, destination: bytes, verify: bool =
     offset = word >> 10 & 0x3C
     if offset < TCP_HEADER or offset > size:
         raise WireError("tcp-data-offset")
-    if verify and fold(ones_sum(buffer) + pseudo_header_sum(source, destination, _PROTOCOL, size)) != 0xFFFF:
+    if verify and not intact(buffer, pseudo_header_sum(source, destination, _PROTOCOL, size)):
         raise WireError("tcp-checksum")
     chunks: tuple[Buffer, ...] = (buffer[offset:],) if offset < size else ()
     segment = TcpSegment(source_port, destination_port, seq, ack, word & 0xFFF, window, chunks, size - offset)
     segment.urgent = urgent
     if offset == TCP_HEADER:
         return segment
-    raw = bytes(buffer[TCP_HEADER:offset])
-    segment.raw_options = raw
-    if len(raw) == 12:
-        lead, ts_val, ts_ecr = _unpack_timestamps(raw)
-        if lead == 0x0101080A:  # RFC 7323 appendix A: what nearly every segment carries
+    if offset == TCP_HEADER + _TIMESTAMPS_SIZE:
+        lead, ts_val, ts_ecr = _unpack_timestamps(buffer, TCP_HEADER)
+        if lead == _PADDED_TIMESTAMPS:
+            # What nearly every segment carries; `encode_options` makes the same bytes, no need to keep them.
             segment.ts_val = ts_val
             segment.ts_ecr = ts_ecr
             return segment
-    _read_options(segment, raw)
+    segment.raw_options = bytes(buffer[TCP_HEADER:offset])
+    _read_options(segment, segment.raw_options)
     return segment

@@ -6,7 +6,7 @@ import struct
 from typing import Final
 
 from netglass.errors import MisuseError, WireError
-from netglass.wire.checksum import Buffer, checksum, fold, ones_sum, pseudo_header_sum
+from netglass.wire.checksum import Buffer, checksum, intact, ones_sum, pseudo_header_sum
 from netglass.wire.fields import misfit
 
 UDP_HEADER: Final = 8
@@ -43,8 +43,8 @@ def encode_udp(datagram: UdpDatagram, source: bytes, destination: bytes) -> list
     try:
         header = _pack(datagram.source_port, datagram.destination_port, length, field)
     except struct.error:
-        ports = (("source_port", datagram.source_port, 16), ("destination_port", datagram.destination_port, 16))
-        raise misfit("UDP", (*ports, ("length with header", length, 16))) from None
+        ports = [("source_port", datagram.source_port, 16), ("destination_port", datagram.destination_port, 16)]
+        raise misfit("UDP", [*ports, ("length with header", length, 16)]) from None
     return [header, payload]
 
 
@@ -64,6 +64,6 @@ def decode_udp(buffer: Buffer, source: bytes, destination: bytes, verify: bool =
     if field == 0:
         if len(source) != 4:
             raise WireError("udp-checksum")  # RFC 8200 §8.1: IPv6 must have one
-    elif verify and fold(ones_sum(buffer) + pseudo_header_sum(source, destination, _PROTOCOL, length)) != 0xFFFF:
+    elif verify and not intact(buffer, pseudo_header_sum(source, destination, _PROTOCOL, length)):
         raise WireError("udp-checksum")
     return UdpDatagram(source_port, destination_port, bytes(buffer[UDP_HEADER:]), field != 0)
