@@ -1,0 +1,248 @@
+"""ICMP as one host speaks it (RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3, RFC 4443): the echo reply, the errors it sends and the errors it is told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from netglass.errnos import (
+    EACCES,
+    ECONNREFUSED,
+    EHOSTDOWN,
+    EHOSTUNREACH,
+    EMSGSIZE,
+    ENETUNREACH,
+    ENONET,
+    ENOPROTOOPT,
+    EOPNOTSUPP,
+    EPROTO,
+)
+from netglass.host.egress import Egress
+from netglass.times import NEVER
+from netglass.wire.address import is_multicast, is_unspecified
+from netglass.wire.icmp import IcmpMessage
+from netglass.wire.ip import ICMP, ICMPV6, IpPacket
+from netglass.wire.packet import packet_bytes
+
+# Types (IANA "ICMP Type Numbers", "ICMPv6 type Numbers").
+ECHO_REPLY_4: Final = 0
+UNREACHABLE_4: Final = 3
+ECHO_4: Final = 8
+TIME_EXCEEDED_4: Final = 11
+PARAMETER_PROBLEM_4: Final = 12
+UNREACHABLE_6: Final = 1
+TOO_BIG_6: Final = 2
+TIME_EXCEEDED_6: Final = 3
+PARAMETER_PROBLEM_6: Final = 4
+ECHO_6: Final = 128
+ECHO_REPLY_6: Final = 129
+FRAGMENTATION_NEEDED: Final = 4  # a code of UNREACHABLE_4
+
+# What an error is about; the number is the line in _ERRORS.
+NET_UNREACHABLE: Final = 0
+HOST_UNREACHABLE: Final = 1
+PROTOCOL_UNREACHABLE: Final = 2
+PORT_UNREACHABLE: Final = 3
+TOO_BIG: Final = 4
+TIME_EXCEEDED: Final = 5
+
+# (IPv4 type, code, IPv6 type, code)
+_ERRORS: Final[tuple[tuple[int, int, int, int], ...]] = (
+    (UNREACHABLE_4, 0, UNREACHABLE_6, 0),
+    (UNREACHABLE_4, 1, UNREACHABLE_6, 3),
+    (UNREACHABLE_4, 2, PARAMETER_PROBLEM_6, 1),
+    (UNREACHABLE_4, 3, UNREACHABLE_6, 4),
+    (UNREACHABLE_4, FRAGMENTATION_NEEDED, TOO_BIG_6, 0),
+    (TIME_EXCEEDED_4, 0, TIME_EXCEEDED_6, 0),
+)
+
+# The whole error fits into 576 bytes (RFC 1812 §4.3.2.3) or the least MTU (RFC 4443 §2.4 c).
+_QUOTE_4: Final = 576 - 20 - 8
+_QUOTE_6: Final = 1280 - 40 - 8
+
+# (errno, final) for each code of "destination unreachable", as Linux has them in icmp_err_convert and icmpv6_err_convert.
+_UNREACHABLE_ERRNOS_4: Final[tuple[tuple[int, bool], ...]] = (
+    (ENETUNREACH, False),
+    (EHOSTUNREACH, False),
+    (ENOPROTOOPT, True),
+    (ECONNREFUSED, True),
+    (EMSGSIZE, False),
+    (EOPNOTSUPP, False),
+    (ENETUNREACH, True),
+    (EHOSTDOWN, True),
+    (ENONET, True),
+    (ENETUNREACH, True),
+    (EHOSTUNREACH, True),
+    (ENETUNREACH, False),
+    (EHOSTUNREACH, False),
+    (EHOSTUNREACH, True),
+    (EHOSTUNREACH, True),
+    (EHOSTUNREACH, True),
+)
+_UNREACHABLE_ERRNOS_6: Final[tuple[tuple[int, bool], ...]] = (
+    (ENETUNREACH, False),
+    (EACCES, True),
+    (EHOSTUNREACH, False),
+    (EHOSTUNREACH, False),
+    (ECONNREFUSED, True),
+    (EACCES, True),
+    (EACCES, True),
+)
+
+_PLATEAUS: Final[tuple[int, ...]] = (32000, 17914, 8166, 4352, 2002, 1492, 576, 296, 216, 128, 68)
+"""RFC 1191 §7.1: what to try next when an old router does not tell its MTU."""
+
+_REMEMBERED: Final = 1024
+
+
+class IcmpSender:
+    """Sends echo replies and errors, the errors not too often."""
+
+    __slots__ = ("_egress", "_last")
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress: Egress = egress
+        self._last: dict[bytes, int] = {}  # destination -> when the last error went there
+
+    def reply(self, packet: IpPacket, request: IcmpMessage, now: int) -> None:
+        """The echo reply (RFC 792, RFC 4443 §4.2) to `request`, which came in `packet`, addressed to us alone."""
+        if len(packet.source) == 4:
+            reply = IcmpMessage(4, ECHO_REPLY_4, 0, request.rest, request.payload)
+        else:
+            reply = IcmpMessage(6, ECHO_REPLY_6, 0, request.rest, request.payload)
+        self._send(packet.destination, packet.source, reply, packet.tos, now)
+
+    def error(self, packet: IpPacket, kind: int, now: int, mtu: int = 0) -> None:
+        """Tells the source of `packet` what went wrong with it, if the RFCs let us. `mtu` only for TOO_BIG."""
+        if not _may_be_told(packet, kind, self._egress.broadcasts):
+            self._egress.counters.add("icmp-error-not-sent")
+            return
+        if not self._allowed(packet.source, now):
+            self._egress.counters.add("icmp-error-rate-limited")
+            return
+        source = packet.destination
+        if not self._egress.is_local(source):
+            source = self._egress.source_for(packet.source, now)
+        if not source:
+            self._egress.counters.add("icmp-error-not-sent")
+            return
+        type4, code4, type6, code6 = _ERRORS[kind]
+        quote = packet_bytes(packet)
+        if len(source) == 4:
+            message = IcmpMessage(4, type4, code4, mtu & 0xFFFF, quote[:_QUOTE_4])
+        else:
+            # RFC 4443 §3.4: the word points at the protocol number that nobody knows, byte 6 of the header.
+            rest = 6 if kind == PROTOCOL_UNREACHABLE else mtu
+            message = IcmpMessage(6, type6, code6, rest, quote[:_QUOTE_6])
+        self._send(source, packet.source, message, 0, now)
+
+    def _allowed(self, destination: bytes, now: int) -> bool:
+        interval = self._egress.config.icmp_interval
+        if interval == 0:
+            return True
+        if now - self._last.get(destination, -NEVER) < interval:
+            return False
+        if len(self._last) >= _REMEMBERED:
+            self._last.clear()
+        self._last[destination] = now
+        return True
+
+    def _send(self, source: bytes, destination: bytes, message: IcmpMessage, tos: int, now: int) -> None:
+        egress = self._egress
+        protocol = ICMP if message.version == 4 else ICMPV6
+        ident = egress.next_ident(destination)
+        ttl = egress.config.default_ttl_hops
+        egress.send(IpPacket(source, destination, protocol, message, ttl, tos, ident, message.version == 6), now)
+
+
+def _may_be_told(packet: IpPacket, kind: int, broadcasts: set[bytes]) -> bool:
+    # RFC 1122 §3.2.2, RFC 4443 §2.4 e: never about an error, a later fragment, or what was for many or came from nobody in particular.
+    payload = packet.payload
+    if packet.fragment_offset or (isinstance(payload, IcmpMessage) and is_error(payload)):
+        return False
+    source = packet.source
+    if is_multicast(source) or is_unspecified(source) or source in broadcasts:
+        return False
+    if len(source) == 16 and kind == TOO_BIG:
+        return True  # RFC 4443 §2.4 e.3: path MTU discovery works for multicast too
+    return not is_multicast(packet.destination) and packet.destination not in broadcasts
+
+
+def is_error(message: IcmpMessage) -> bool:
+    """True if it reports an error, and so must not be answered by one. An unknown ICMPv4 type counts as an error: silence is safe."""
+    if message.version == 6:
+        return message.type < 128
+    return message.type not in (ECHO_REPLY_4, ECHO_4, 9, 10, 13, 14, 15, 16, 17, 18)
+
+
+# -- the errors we are told
+
+
+class Quote:
+    """What an error says of the packet that caused it: our packet, so `source` is ours."""
+
+    __slots__ = ("destination", "destination_port", "protocol", "seq", "size", "source", "source_port")
+
+    def __init__(self, source: bytes, destination: bytes, protocol: int, size: int, head: bytes) -> None:
+        self.source: bytes = source
+        self.destination: bytes = destination
+        self.protocol: int = protocol
+        self.size: int = size  # the packet's own length, as its header tells
+        self.source_port: int = int.from_bytes(head[0:2], "big")
+        self.destination_port: int = int.from_bytes(head[2:4], "big")
+        self.seq: int = int.from_bytes(head[4:8], "big")  # TCP's sequence number
+
+
+def read_quote(message: IcmpMessage) -> Quote | None:
+    """The quoted header and the eight bytes after it; None if they are not all there, or of a later fragment."""
+    data = message.payload
+    if message.version == 6:
+        if len(data) < 48 or data[0] >> 4 != 6:
+            return None
+        return Quote(data[8:24], data[24:40], data[6], 40 + int.from_bytes(data[4:6], "big"), data[40:48])
+    if len(data) < 28 or data[0] >> 4 != 4:
+        return None
+    start = (data[0] & 15) * 4
+    if start < 20 or len(data) < start + 8 or int.from_bytes(data[6:8], "big") & 0x1FFF:
+        return None
+    return Quote(data[12:16], data[16:20], data[9], int.from_bytes(data[2:4], "big"), data[start : start + 8])
+
+
+def errno_of(message: IcmpMessage) -> tuple[int, bool]:
+    """(errno, final) that Linux makes of an error message; (0, False) if it means nothing to a socket."""
+    if message.version == 6:
+        return _errno_of_6(message)
+    if message.type == UNREACHABLE_4 and message.code < len(_UNREACHABLE_ERRNOS_4):
+        return _UNREACHABLE_ERRNOS_4[message.code]
+    if message.type == TIME_EXCEEDED_4:
+        return EHOSTUNREACH, False
+    if message.type == PARAMETER_PROBLEM_4:
+        return EPROTO, True
+    return 0, False
+
+
+def _errno_of_6(message: IcmpMessage) -> tuple[int, bool]:
+    if message.type == UNREACHABLE_6:
+        known = message.code < len(_UNREACHABLE_ERRNOS_6)
+        return _UNREACHABLE_ERRNOS_6[message.code] if known else (EPROTO, True)
+    if message.type == TOO_BIG_6:
+        return EMSGSIZE, False
+    if message.type == TIME_EXCEEDED_6:
+        return EHOSTUNREACH, False
+    if message.type == PARAMETER_PROBLEM_6:
+        return EPROTO, True
+    return 0, False
+
+
+def next_hop_mtu(message: IcmpMessage, quote: Quote) -> int:
+    """The MTU that "fragmentation needed" or "packet too big" tells; 0 if the message is another one."""
+    if message.version == 6:
+        return message.rest if message.type == TOO_BIG_6 else 0
+    if message.type != UNREACHABLE_4 or message.code != FRAGMENTATION_NEEDED:
+        return 0
+    told = message.rest & 0xFFFF
+    if told:
+        return told
+    for plateau in _PLATEAUS:
+        if plateau < quote.size:
+            return plateau
+    return _PLATEAUS[-1]

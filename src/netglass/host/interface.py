@@ -1,0 +1,37 @@
+"""One interface of a host: where packets leave and arrive."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LARGEST_PACKET: Final = 65535
+"""The most bytes that IPv4's total length can tell (RFC 791 §3.1)."""
+
+
+class Interface:
+    """What the host knows of one device. The cable or link behind it belongs to whoever drives the host."""
+
+    __slots__ = (
+        "addresses",
+        "broadcasts",
+        "gso_size",
+        "in_packets",
+        "index",
+        "loopback",
+        "mtu",
+        "name",
+        "out_packets",
+    )
+
+    def __init__(self, name: str, index: int, mtu: int, offload: bool, loopback: bool) -> None:
+        self.name: str = name
+        self.index: int = index  # from 1, in the order of creation
+        self.mtu: int = mtu
+        self.gso_size: int = (
+            LARGEST_PACKET if offload else 0
+        )  # the longest packet it segments by itself; 0: it does not
+        self.loopback: bool = loopback
+        self.addresses: list[tuple[bytes, int]] = []  # (address, prefix length), oldest first
+        self.broadcasts: list[bytes] = []  # the directed broadcast address of each IPv4 network (RFC 922)
+        self.in_packets: int = 0
+        self.out_packets: int = 0
