@@ -214,16 +214,6 @@ def decode_packet(buffer: Buffer, verify: bool = True) -> IpPacket:
     return packet
 
 
-def decode_quoted(buffer: Buffer) -> IpPacket:
-    """The packet whose head an ICMP error quotes (RFC 792, RFC 4443 §3.1): its payload is bytes, as many as came.
-
-    No checksum and no length is verified; `size` is what the header says. WireError if not even the header is whole.
-    """
-    packet = _decode_header(buffer)
-    packet.payload = bytes(buffer[_header_size(packet) :])
-    return packet
-
-
 def _header_size(packet: IpPacket) -> int:
     return IPV4_HEADER + len(packet.options) if len(packet.source) == 4 else IPV6_HEADER
 
