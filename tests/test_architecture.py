@@ -82,6 +82,7 @@ CORE_STDLIB: Final[dict[str, str]] = {
     "hashlib": "keyed hashes: sub-streams of the seed, initial sequence numbers, SYN cookies",
     "heapq": "the timer heap",
     "ipaddress": "the text of an address, at the edge",
+    "operator": "the key of a sorted list",
     "struct": "headers",
     "typing": "types",
 }
