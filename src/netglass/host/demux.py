@@ -91,5 +91,6 @@ class Demux:
 
 
 def _spread(remote: bytes, remote_port: int, count: int) -> int:
-    # SO_REUSEPORT: the same remote end always meets the same socket. Any hash will do that does not change from run to run.
+    # SO_REUSEPORT: the same remote end always meets the same socket. Any hash will do that does not change from run
+    # to run.
     return (int.from_bytes(remote[-4:], "big") * 0x9E3779B1 + remote_port * 0x85EBCA6B >> 15) % count

@@ -19,7 +19,8 @@ from netglass.wire.packet import packet_size
 from netglass.wire.tcp import TcpSegment
 
 PATHS_KEPT: Final = 4096
-"""Paths and learned MTUs that are remembered. A flood of forged sources must not fill the memory: at the limit all are forgotten and found again."""
+"""Paths and learned MTUs that are remembered. A flood of forged sources must not fill the memory: at the limit all
+are forgotten and found again."""
 
 LEARNED_MTU_LIFETIME: Final = 10 * MINUTE  # RFC 1191 §6.3; Linux net.ipv4.route.mtu_expires
 _LEAST_MTU_4: Final = 552  # Linux net.ipv4.route.min_pmtu: below that an attacker slows us down
@@ -27,7 +28,8 @@ _LEAST_MTU_6: Final = 1280  # RFC 8201 §4
 
 
 class Egress:
-    """Interfaces, addresses and routes of one host, and what waits to leave: `ready` for the interfaces, `looped` for ourselves."""
+    """Interfaces, addresses and routes of one host, and what waits to leave: `ready` for the interfaces, `looped`
+    for ourselves."""
 
     __slots__ = (
         "_ident",
@@ -149,8 +151,9 @@ class Egress:
     def source_for(self, destination: bytes, now: int) -> bytes:
         """The address that we speak from to `destination`; b"" if it cannot be reached.
 
-        To ourselves it is the destination itself. Else an address of the interface that the route takes: one in the gateway's or the
-        destination's own network first, else the longest common prefix (RFC 6724 §5, rules 5 and 8), else the oldest; else any address of ours.
+        To ourselves it is the destination itself. Else an address of the interface that the route takes: one in the
+        gateway's or the destination's own network first, else the longest common prefix (RFC 6724 §5, rules 5 and
+        8), else the oldest; else any address of ours.
         """
         path = self.path(destination, now)
         if path is None:
@@ -196,7 +199,8 @@ class Egress:
             self.ready.append((interface, packet))
 
     def send(self, packet: IpPacket, now: int, interface: Interface | None = None) -> int:
-        """Any other packet, through `interface` or where its route leads: 0, -ENETUNREACH or -EMSGSIZE. The source address is not looked at."""
+        """Any other packet, through `interface` or where its route leads: 0, -ENETUNREACH or -EMSGSIZE. The source
+        address is not looked at."""
         local = False
         if interface is None:
             path = self.path(packet.destination, now)

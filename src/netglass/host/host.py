@@ -8,8 +8,9 @@
                                                 ▼
                                            poll_packet
 
-The rule for whoever drives it (DESIGN.md §3): after any call that takes `now`, call `poll_packet` until None, then read `deadline`; at that time
-call `handle_timeout`. A call too many does nothing. Packets, whatever they are, never raise.
+The rule for whoever drives it (DESIGN.md §3): after any call that takes `now`, call `poll_packet` until None, then
+read `deadline`; at that time call `handle_timeout`. A call too many does nothing. Packets, whatever they are, never
+raise.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ from netglass.world import Endpoint
 
 
 class Host:
-    """A host, or a router if `config.forwarding`. Addresses are packed bytes; calls return a value, or a negative errno as Linux would."""
+    """A host, or a router if `config.forwarding`. Addresses are packed bytes; calls return a value, or a negative
+    errno as Linux would."""
 
     __slots__ = (
         "_demux",
@@ -133,7 +135,8 @@ class Host:
         self._ingress.receive(packet, interface, now)
 
     def receive_frame(self, frame: Buffer, interface: Interface, now: int, verify: bool = True) -> None:
-        """Bytes arrived; `frame` must not change afterwards. `verify=False`: the device has checked the transport checksum already."""
+        """Bytes arrived; `frame` must not change afterwards. `verify=False`: the device has checked the transport
+        checksum already."""
         self._ingress.receive_frame(frame, interface, verify, now)
 
     def poll_packet(self, now: int) -> tuple[Interface, IpPacket] | None:
@@ -150,7 +153,8 @@ class Host:
 
     @property
     def deadline(self) -> int:
-        """When `handle_timeout` is to be called; NEVER if nothing is waited for. It may be early: then `handle_timeout` moves it on."""
+        """When `handle_timeout` is to be called; NEVER if nothing is waited for. It may be early: then
+        `handle_timeout` moves it on."""
         return self._schedule.deadline()
 
     def handle_timeout(self, now: int) -> None:
@@ -167,10 +171,12 @@ class Host:
     # -- TCP
 
     def bind_tcp(self, local: bytes, port: int, reuse_address: bool, now: int, reuse_port: bool = False) -> int:
-        """Reserves a port (0: any free one) for a socket that will listen or connect. The port, -EADDRINUSE, -EADDRNOTAVAIL or -EACCES.
+        """Reserves a port (0: any free one) for a socket that will listen or connect. The port, -EADDRINUSE,
+        -EADDRNOTAVAIL or -EACCES.
 
-        `local` is an address of ours, bytes(4) for any IPv4, bytes(16) for any IPv6, b"" for any of both. The reservation ends with
-        `release_tcp`, or when listen_tcp or connect_tcp takes it over (`bound=True`, the same `local`).
+        `local` is an address of ours, bytes(4) for any IPv4, bytes(16) for any IPv6, b"" for any of both. The
+        reservation ends with `release_tcp`, or when listen_tcp or connect_tcp takes it over (`bound=True`, the same
+        `local`).
         """
         return self._tcp.bind(local, port, reuse_address, reuse_port)
 
@@ -204,7 +210,8 @@ class Host:
         now: int,
         bound: bool = False,
     ) -> Connection | int:
-        """A connection in SYN-SENT, or -EADDRNOTAVAIL (no port left), -EADDRINUSE, -ENETUNREACH, -EACCES. Port 0 and a wildcard `local`: any."""
+        """A connection in SYN-SENT, or -EADDRNOTAVAIL (no port left), -EADDRINUSE, -ENETUNREACH, -EACCES. Port 0 and
+        a wildcard `local`: any."""
         return self._tcp.connect(local, port, remote, remote_port, settings, bound, now)
 
     # -- UDP
@@ -223,8 +230,8 @@ class Host:
         self._udp.disconnect(port)
 
     def send_udp(self, port: UdpPort, payload: bytes, destination: bytes, destination_port: int, now: int) -> int:
-        """One datagram to `destination` (b"": the connected end): its length, or -EMSGSIZE, -ENETUNREACH, -EACCES, -EDESTADDRREQ, -EINVAL, or
-        once the pending error, negated."""
+        """One datagram to `destination` (b"": the connected end): its length, or -EMSGSIZE, -ENETUNREACH, -EACCES,
+        -EDESTADDRREQ, -EINVAL, or once the pending error, negated."""
         return self._udp.send(port, payload, destination, destination_port, now)
 
     def join_group(self, port: UdpPort, group: bytes, now: int) -> int:

@@ -1,4 +1,5 @@
-"""ICMP as one host speaks it (RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3, RFC 4443): the echo reply, the errors it sends and the errors it is told."""
+"""ICMP as one host speaks it (RFC 792, RFC 1122 §3.2.2, RFC 1812 §4.3, RFC 4443): the echo reply, the errors it
+sends and the errors it is told."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ _ERRORS: Final[tuple[tuple[int, int, int, int], ...]] = (
 _QUOTE_4: Final = 576 - 20 - 8
 _QUOTE_6: Final = 1280 - 40 - 8
 
-# (errno, final) for each code of "destination unreachable", as Linux has them in icmp_err_convert and icmpv6_err_convert.
+# (errno, final) for each code of "destination unreachable", as Linux has them in icmp_err_convert and
+# icmpv6_err_convert.
 _UNREACHABLE_ERRNOS_4: Final[tuple[tuple[int, bool], ...]] = (
     (ENETUNREACH, False),
     (EHOSTUNREACH, False),
@@ -155,7 +157,8 @@ class IcmpSender:
 
 
 def _may_be_told(packet: IpPacket, kind: int, broadcasts: set[bytes]) -> bool:
-    # RFC 1122 §3.2.2, RFC 4443 §2.4 e: never about an error, a later fragment, or what was for many or came from nobody in particular.
+    # RFC 1122 §3.2.2, RFC 4443 §2.4 e: never about an error, a later fragment, or what was for many or came from
+    # nobody in particular.
     payload = packet.payload
     if packet.fragment_offset or (isinstance(payload, IcmpMessage) and is_error(payload)):
         return False
@@ -168,7 +171,8 @@ def _may_be_told(packet: IpPacket, kind: int, broadcasts: set[bytes]) -> bool:
 
 
 def is_error(message: IcmpMessage) -> bool:
-    """True if it reports an error, and so must not be answered by one. An unknown ICMPv4 type counts as an error: silence is safe."""
+    """True if it reports an error, and so must not be answered by one. An unknown ICMPv4 type counts as an error:
+    silence is safe."""
     if message.version == 6:
         return message.type < 128
     return message.type not in (ECHO_REPLY_4, ECHO_4, 9, 10, 13, 14, 15, 16, 17, 18)

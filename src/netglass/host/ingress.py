@@ -1,4 +1,5 @@
-"""The way in: is the packet for us, and whose is it. TCP segments of known connections take the short way at the top."""
+"""The way in: is the packet for us, and whose is it. TCP segments of known connections take the short way at the
+top."""
 
 from __future__ import annotations
 
@@ -42,8 +43,8 @@ from netglass.world import Endpoint
 
 
 class Ingress:
-    """Takes packets in. Every one ends in exactly one of three counts: `delivered` (somebody here took it or answered it), `forwarded`, or
-    `Egress.dropped` (with a counter that says why)."""
+    """Takes packets in. Every one ends in exactly one of three counts: `delivered` (somebody here took it or
+    answered it), `forwarded`, or `Egress.dropped` (with a counter that says why)."""
 
     __slots__ = (
         "_connections",
@@ -92,7 +93,8 @@ class Ingress:
         if probe is not None:
             probe.packet_received(egress.name, interface.name, packet, now)
         segment = packet.payload
-        # A source address of ours comes from outside only if it is forged, and raw ports get copies: both take the long way.
+        # A source address of ours comes from outside only if it is forged, and raw ports get copies: both take the
+        # long way.
         if isinstance(segment, TcpSegment) and not self._raw and packet.source not in egress.addresses:
             connection = self._connections.get(
                 (packet.destination, segment.destination_port, packet.source, segment.source_port)
@@ -188,7 +190,8 @@ class Ingress:
             self._icmp.error(packet, PROTOCOL_UNREACHABLE, now)
 
     def _deliver_to_many(self, packet: IpPacket, interface: Interface, now: int) -> None:
-        # TCP is between two ends (RFC 1122 §4.2.3.10), and a broadcast echo request amplifies (RFC 1122 §3.2.2.6 lets us be silent).
+        # TCP is between two ends (RFC 1122 §4.2.3.10), and a broadcast echo request amplifies (RFC 1122 §3.2.2.6
+        # lets us be silent).
         copied = bool(self._raw) and self._deliver_raw(packet)
         payload = packet.payload
         takers = 0
@@ -254,8 +257,8 @@ class Ingress:
             self._refuse(packet, segment, now)
 
     def _is_over(self, connection: Connection, segment: TcpSegment, now: int) -> bool:
-        """True if `connection` no longer stands in the way of a new one: it died in this very burst, or waits in TIME-WAIT and lets a newer
-        SYN pass (RFC 6191)."""
+        """True if `connection` no longer stands in the way of a new one: it died in this very burst, or waits in
+        TIME-WAIT and lets a newer SYN pass (RFC 6191)."""
         state = connection.tcb.state
         if state is CLOSED:
             self._schedule.drain(connection, now)
@@ -276,7 +279,8 @@ class Ingress:
         if made is not None:
             tcb = made.tcb
             self._connections[tcb.local, tcb.local_port, tcb.remote, tcb.remote_port] = made
-            # Like Linux, what a listener made inherits its sharing: a new listener may bind beside it if both have SO_REUSEADDR.
+            # Like Linux, what a listener made inherits its sharing: a new listener may bind beside it if both have
+            # SO_REUSEADDR.
             held = self._ports.binding(tcb.local_port, listener)
             binding = Binding(tcb.local, listener.settings.reuse_address, held.reuse_port)
             self._ports.hold(tcb.local_port, made, binding)
@@ -348,7 +352,8 @@ class Ingress:
     def _tell_connection(self, connection: Connection, errno: int, hard: bool, mtu: int, seq: int, now: int) -> None:
         tcb = connection.tcb
         if mtu:
-            # What is learned counts for everybody who goes there, so the proof that the error is genuine comes first (RFC 5927 §7).
+            # What is learned counts for everybody who goes there, so the proof that the error is genuine comes first
+            # (RFC 5927 §7).
             if tcb.snd_una <= unwrap(seq, tcb.snd_una) < tcb.snd_nxt:
                 mtu = self._egress.learn_mtu(tcb.remote, mtu, now)
             connection.path_mtu_changed(mtu, seq, now)

@@ -1,8 +1,9 @@
 """Who holds which port of one protocol, who may share it, and which one comes next.
 
-Sharing follows Linux (inet_csk_bind_conflict, udp_lib_lport_inuse): two sockets may hold one port if their local addresses differ and none is a
-wildcard; or if both set SO_REUSEADDR and neither listens; or if both set SO_REUSEPORT. What a `connect` picked by itself may be
-picked again for another remote end, but counts like any other for a `bind`.
+Sharing follows Linux (inet_csk_bind_conflict, udp_lib_lport_inuse): two sockets may hold one port if their local
+addresses differ and none is a wildcard; or if both set SO_REUSEADDR and neither listens; or if both set
+SO_REUSEPORT. What a `connect` picked by itself may be picked again for another remote end, but counts like any other
+for a `bind`.
 
 A local address is 4 or 16 bytes; `bytes(4)` is any IPv4 address, `bytes(16)` any IPv6 address, b"" any of both.
 """
@@ -82,10 +83,8 @@ class Ports:
         return port
 
     def conflict(self, port: int, wanted: Binding) -> bool:
-        for held in self._holders.get(port, {}).values():
-            if held is not wanted and wanted.conflicts(held):
-                return True
-        return False
+        held = self._holders.get(port)
+        return held is not None and any(each is not wanted and wanted.conflicts(each) for each in held.values())
 
     def hold(self, port: int, owner: Endpoint, binding: Binding) -> None:
         """Without a question: for what a listener made, and after `conflict` was asked."""
@@ -113,13 +112,12 @@ class Ports:
 
     def bound(self, port: int) -> bool:
         """True if somebody holds `port` by `bind`: connect then leaves it alone."""
-        for held in self._holders.get(port, {}).values():
-            if not held.picked:
-                return True
-        return False
+        held = self._holders.get(port)
+        return held is not None and any(not each.picked for each in held.values())
 
     def candidates(self, local: bytes, remote: bytes, remote_port: int) -> Iterator[int]:
-        """Every ephemeral port once, in the order of RFC 6056 §3.3.4 (double hash): hard to guess from outside, and one remote end sees them rise."""
+        """Every ephemeral port once, in the order of RFC 6056 §3.3.4 (double hash): hard to guess from outside, and
+        one remote end sees them rise."""
         first, last = self._config.port_range
         count = last - first + 1
         key = b"%b\x00%b\x00%d" % (local, remote, remote_port)

@@ -73,7 +73,8 @@ class Routes:
         same.insert(at, route)
 
     def remove(self, network: bytes, prefix: int, gateway: bytes) -> bool:
-        """Takes out the best route to exactly this network (through this gateway unless b""). False if there is none."""
+        """Takes out the best route to exactly this network (through this gateway unless b""). False if there is
+        none."""
         check_network(network, prefix)
         self.paths.clear()
         table = self._routes.get((8 * len(network), prefix), {})

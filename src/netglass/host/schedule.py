@@ -1,11 +1,13 @@
 """Whose turn it is: the list of endpoints that have something to send or to tell, and the heap of their deadlines.
 
-The theory. After anything has happened to an endpoint it is marked dirty, once. Draining it sends what it has to send, files its deadline
-and wakes who waits for it. No call walks over all endpoints, and one at which nothing happens costs nothing.
+The theory. After anything has happened to an endpoint it is marked dirty, once. Draining it sends what it has to
+send, files its deadline and wakes who waits for it. No call walks over all endpoints, and one at which nothing
+happens costs nothing.
 
-The heap is lazy. An entry is never moved: if a deadline moves later, which every ACK does to the retransmission timer, the old entry stays,
-and when its time comes the endpoint is filed again under its true deadline. `Endpoint.scheduled_at` is the one entry that counts; others are
-stale, and when they are most of the heap it is cleaned.
+The heap is lazy. An entry is never moved: if a deadline moves later, which every ACK does to the retransmission
+timer, the old entry stays, and when its time comes the endpoint is filed again under its true deadline.
+`Endpoint.scheduled_at` is the one entry that counts; others are stale, and when they are most of the heap it is
+cleaned.
 """
 
 from __future__ import annotations
@@ -138,20 +140,13 @@ class Schedule:
                 self._stale -= 1
                 continue
             endpoint.scheduled_at = NEVER
-            if isinstance(endpoint, Connection):
+            if isinstance(endpoint, (Connection, Listener)):
                 deadline = endpoint.deadline
                 if deadline <= now:
                     endpoint.handle_timeout(now)
-            elif isinstance(endpoint, Listener):
-                deadline = endpoint.deadline
-                if deadline <= now:
-                    endpoint.handle_timeout(now)
-            else:
-                continue
-            if deadline <= now:
-                self.mark(endpoint)
-            elif deadline < NEVER:
-                self._file(endpoint, deadline)
+                    self.mark(endpoint)
+                elif deadline < NEVER:
+                    self._file(endpoint, deadline)
 
     def unfile(self, endpoint: Endpoint) -> None:
         if endpoint.scheduled_at < NEVER:

@@ -42,7 +42,8 @@ class SocketEntry:
 
 
 def sockets(demux: Demux) -> list[SocketEntry]:
-    """Listeners, each followed by its half-open connections; then connections, UDP and raw ports, each in the order of creation."""
+    """Listeners, each followed by its half-open connections; then connections, UDP and raw ports, each in the order
+    of creation."""
     found: list[SocketEntry] = []
     for listeners in demux.listeners.values():
         for listener in listeners:

@@ -1,4 +1,5 @@
-"""What an application asks of the host before there is a connection: bind, listen, connect (RFC 9293 §3.10.1 with Linux's errors)."""
+"""What an application asks of the host before there is a connection: bind, listen, connect (RFC 9293 §3.10.1 with
+Linux's errors)."""
 
 from __future__ import annotations
 
@@ -82,7 +83,8 @@ class TcpCalls:
         port = owner.port
         binding = self.ports.binding(port, owner)
         binding.listening = True
-        # Two sockets with SO_REUSEADDR may be bound to one port, but only one of them listens (Linux inet_csk_listen_start).
+        # Two sockets with SO_REUSEADDR may be bound to one port, but only one of them listens (Linux
+        # inet_csk_listen_start).
         if self.ports.conflict(port, binding):
             binding.listening = False
             if not bound:
@@ -184,7 +186,8 @@ class TcpCalls:
         self.ports.hold(tcb.local_port, connection, binding)
 
     def _pick(self, local: bytes, port: int, remote: bytes, remote_port: int, now: int) -> int:
-        """A port with which the four-tuple is free: `port` itself unless 0. -EADDRNOTAVAIL if there is none (Linux __inet_hash_connect)."""
+        """A port with which the four-tuple is free: `port` itself unless 0. -EADDRNOTAVAIL if there is none (Linux
+        __inet_hash_connect)."""
         if port:
             return port if self._free((local, port, remote, remote_port), now) else -EADDRNOTAVAIL
         least = self._egress.config.unprivileged_port_start
@@ -200,7 +203,8 @@ class TcpCalls:
         return old is None or self._reusable(old, now)
 
     def _reusable(self, old: Connection, now: int) -> bool:
-        """tcp_tw_reuse: timestamps tell the segments of the old connection from those of the new one, once their clock has moved by a second."""
+        """tcp_tw_reuse: timestamps tell the segments of the old connection from those of the new one, once their
+        clock has moved by a second."""
         tcb = old.tcb
         if not self._config.tw_reuse or tcb.state is not TIME_WAIT or not tcb.ts_ok:
             return False

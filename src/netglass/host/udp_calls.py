@@ -1,4 +1,5 @@
-"""What an application asks of the host about UDP: bind, connect, send, groups (RFC 768, RFC 1122 §4.1.4 with Linux's errors)."""
+"""What an application asks of the host about UDP: bind, connect, send, groups (RFC 768, RFC 1122 §4.1.4 with Linux's
+errors)."""
 
 from __future__ import annotations
 
@@ -68,7 +69,8 @@ class UdpCalls:
             self.leave(port, group)
 
     def connect(self, port: UdpPort, remote: bytes, remote_port: int, now: int) -> int:
-        """Only `remote` is heard from now on, and its ICMP errors are told: 0, -ENETUNREACH, -EACCES, -EADDRINUSE or -EINVAL."""
+        """Only `remote` is heard from now on, and its ICMP errors are told: 0, -ENETUNREACH, -EACCES, -EADDRINUSE or
+        -EINVAL."""
         remote = reachable(remote)
         egress = self._egress
         if remote in egress.broadcasts and not port.broadcast:

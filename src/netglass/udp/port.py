@@ -31,11 +31,12 @@ class ReceivedDatagram:
 
 
 class UdpPort(Endpoint):
-    """One bound port. `local` is b"" (any address), bytes(4) (any IPv4), bytes(16) (any IPv6) or an address. The host sends for it (`Host.send_udp`)."""
+    """One bound port. `local` is b"" (any address), bytes(4) (any IPv4), bytes(16) (any IPv6) or an address. The
+    host sends for it (`Host.send_udp`)."""
 
     __slots__ = (
-        "broadcast",
         "bound_local",
+        "broadcast",
         "error",
         "groups",
         "local",
@@ -96,7 +97,8 @@ class UdpPort(Endpoint):
         return points + 2 if self.remote == source and self.remote_port == source_port else -1
 
     def takes_group(self, destination: bytes, source: bytes, source_port: int) -> bool:
-        """For a broadcast or multicast destination: every port that fits gets a copy, of a multicast only if it has joined."""
+        """For a broadcast or multicast destination: every port that fits gets a copy, of a multicast only if it has
+        joined."""
         if self.remote and (self.remote != source or self.remote_port != source_port):
             return False
         local = self.local
@@ -118,7 +120,8 @@ class UdpPort(Endpoint):
         return True
 
     def receive_error(self, errno: int, hard: bool) -> bool:
-        """An ICMP error about a datagram of ours. Linux tells it only to a connected socket, and only what is final. False if ignored."""
+        """An ICMP error about a datagram of ours. Linux tells it only to a connected socket, and only what is final.
+        False if ignored."""
         if not hard or not self.remote:
             return False
         self.error = errno
