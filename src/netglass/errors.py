@@ -10,7 +10,7 @@ class NetglassError(Exception):
     """The parent of all that netglass raises on its own."""
 
 
-class MisuseError(NetglassError):
+class MisuseError(NetglassError, ValueError):
     """The caller asked for something that cannot be; the text says what was wrong and what is right."""
 
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final
 
+from netglass.errors import MisuseError
+
 _MASK: Final = 0xFFFFFFFFFFFFFFFF
 _GOLDEN: Final = 0x9E3779B97F4A7C15
 ONE: Final = 1 << 32
@@ -72,5 +74,5 @@ class Rng:
 def probability(value: float) -> int:
     """`value` from 0.0 to 1.0 as the integer that `Rng.chance` takes."""
     if not 0 <= value <= 1:
-        raise ValueError(f"a probability lies between 0 and 1 (0.05 is 5 %); this is {value}")
+        raise MisuseError(f"a probability lies between 0 and 1 (0.05 is 5 %); this is {value}")
     return round(value * ONE)

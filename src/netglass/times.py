@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from netglass.errors import MisuseError
+
 NANOSECOND: Final = 1
 MICROSECOND: Final = 1_000
 MILLISECOND: Final = 1_000_000
@@ -34,13 +36,13 @@ def duration(value: int | str) -> int:
     what is right."""
     if isinstance(value, int):
         if value < 0:
-            raise ValueError(f"a duration cannot be negative: {value} ns")
+            raise MisuseError(f"a duration cannot be negative: {value} ns")
         return value
     text = value.strip()
     number = text.rstrip("abcdefghijklmnopqrstuvwxyzµ ")
     unit = text[len(number) :].strip()
     if unit not in _UNITS:
-        raise ValueError(f'a duration needs a unit, one of ns us ms s min h, as in "20ms"; this is {value!r}')
+        raise MisuseError(f'a duration needs a unit, one of ns us ms s min h, as in "20ms"; this is {value!r}')
     return _scaled(number, _UNITS[unit], value)
 
 
@@ -48,9 +50,10 @@ def _scaled(number: str, unit: int, original: str) -> int:
     # Decimal text in integers, so that no rounding of floats decides an event's order.
     whole, _, fraction = number.partition(".")
     if not (whole + fraction).isdigit():
-        raise ValueError(f'not a duration: {original!r}; write it like "20ms" or "1.5 s"')
-    scale = 10 ** len(fraction)
-    return int(whole + fraction) * unit // scale
+        raise MisuseError(f'not a duration: {original!r}; write it like "20ms" or "1.5 s"')
+    scale: int = 10 ** len(fraction)
+    nanoseconds: int = int(whole + fraction) * unit // scale
+    return nanoseconds
 
 
 def human(nanoseconds: int) -> str:
