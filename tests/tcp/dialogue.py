@@ -12,6 +12,8 @@ number that the connection under test will use, `rcv_nxt` the next that it expec
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from netglass.rng import Rng
 from netglass.tcp.config import TcpConfig, TcpSettings
 from netglass.tcp.connection import Connection, open_connection
@@ -253,7 +255,7 @@ def time_wait(snd_nxt: int = 1000, rcv_nxt: int = 5000) -> Tcp:
     return tcp
 
 
-EVERY_STATE = {
+EVERY_STATE: dict[str, Callable[..., Tcp]] = {
     "SYN-SENT": syn_sent,
     "SYN-RECEIVED": syn_received,
     "ESTABLISHED": established,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.tcp.dialogue import (
     EVERY_STATE,
     MSS,
+    Tcp,
     close_wait,
     closing,
     established,
@@ -17,8 +22,7 @@ from tests.tcp.dialogue import (
     syn_sent,
     time_wait,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+
 from netglass.errnos import EAGAIN, ECONNREFUSED, ECONNRESET, EPIPE
 from netglass.tcp.state import (
     CLOSE_WAIT,
@@ -114,7 +118,7 @@ def test_wrong_ack_in_syn_received_is_reset() -> None:
 
 @pytest.mark.parametrize("make", [established, fin_wait_1, fin_wait_2, close_wait, closing, last_ack])
 @pytest.mark.parametrize("seq", [5000 + 65536 + 10000, 5000 - 70000])
-def test_text_outside_the_window_is_answered_with_what_we_expect(make, seq: int) -> None:  # type: ignore[no-untyped-def]
+def test_text_outside_the_window_is_answered_with_what_we_expect(make: Callable[..., Tcp], seq: int) -> None:
     tcp = make(snd_nxt=1000, rcv_nxt=5000)
     state = tcp.state
     tcp.inject(ACK, seq=seq, ack=1000 if state is ESTABLISHED else 999, data=b"x" * 10)
@@ -272,7 +276,7 @@ def test_fin_ahead_of_missing_text_waits() -> None:
 
 
 @pytest.mark.parametrize("make", [close_wait, closing, last_ack])
-def test_a_repeated_fin_is_acknowledged_again(make) -> None:  # type: ignore[no-untyped-def]
+def test_a_repeated_fin_is_acknowledged_again(make: Callable[..., Tcp]) -> None:
     tcp = make(snd_nxt=1000, rcv_nxt=5000)
     tcp.inject(FIN | ACK, seq=4999, ack=999 if make is not close_wait else 1000)
     tcp.expect(ACK, seq=1000, ack=5000)
