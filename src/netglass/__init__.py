@@ -1,0 +1,63 @@
+"""netglass: a TCP/IP stack that you can see through, break on purpose, and run in virtual time.
+
+    from netglass import Network, faults, match
+
+Names are loaded when they are first used: importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from netglass.times import HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, NEVER, SECOND
+
+if TYPE_CHECKING:
+    from netglass.errors import MisuseError, NetglassError
+    from netglass.host.config import HostConfig
+    from netglass.lab.network import Network
+    from netglass.lab.segments import forge
+    from netglass.network import faults, match
+    from netglass.probe import Probe
+
+_HOMES: Final[dict[str, str]] = {
+    "HostConfig": "netglass.host.config",
+    "MisuseError": "netglass.errors",
+    "NetglassError": "netglass.errors",
+    "Network": "netglass.lab.network",
+    "Probe": "netglass.probe",
+    "faults": "netglass.network",
+    "forge": "netglass.lab.segments",
+    "match": "netglass.network",
+}
+
+__all__ = [
+    "Network",
+    "HostConfig",
+    "faults",
+    "match",
+    "forge",
+    "Probe",
+    "NetglassError",
+    "MisuseError",
+    "NANOSECOND",
+    "MICROSECOND",
+    "MILLISECOND",
+    "SECOND",
+    "MINUTE",
+    "HOUR",
+    "NEVER",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'netglass' has no attribute {name!r}")
+    if home == "netglass.network":
+        return import_module(f"{home}.{name}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -26,7 +26,12 @@ class World(ABC):
 
     @abstractmethod
     def wait(self, deadline: int) -> None:
-        """Let events happen until `deadline`, or until one of them woke somebody."""
+        """Let events happen until `deadline`, or until one of them woke somebody (who called `interrupt`)."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """For a waker: `wait` returns after the event that is happening."""
         raise NotImplementedError
 
 

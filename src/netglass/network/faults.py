@@ -141,6 +141,28 @@ class Blackhole(MatchingFault):
         return DROP if selected and self._begin <= now < self._end else PASS
 
 
+class Partition(Fault):
+    """Loses everything between two groups of hosts, by whose addresses the packets carry."""
+
+    __slots__ = ("_a", "_b", "_names")
+
+    def __init__(self, a: frozenset[str], b: frozenset[str]) -> None:
+        super().__init__("partition")
+        self._a: frozenset[str] = a
+        self._b: frozenset[str] = b
+        self._names: Names = {}
+
+    def attach(self, names: Names) -> None:
+        self._names = names
+
+    def judge(self, packet: IpPacket, now: int, rng: Rng) -> Verdict:
+        source = self._names.get(packet.source, "")
+        destination = self._names.get(packet.destination, "")
+        if (source in self._a and destination in self._b) or (source in self._b and destination in self._a):
+            return DROP
+        return PASS
+
+
 class Loss(MatchingFault):
     __slots__ = ("_chance",)
 

@@ -1,0 +1,40 @@
+"""Which host has which addresses."""
+
+from __future__ import annotations
+
+from netglass.errors import MisuseError
+from netglass.network.fault import Names
+from netglass.wire.address import parse, text
+
+
+class Directory:
+    """Names to addresses and back; the lab's hosts file. `names` is shared with the faults of all cables."""
+
+    __slots__ = ("_addresses", "names")
+
+    def __init__(self) -> None:
+        self.names: Names = {}
+        self._addresses: dict[str, list[str]] = {}
+
+    def add_host(self, name: str) -> None:
+        if name in self._addresses:
+            raise MisuseError(f"there is a host {name!r} already")
+        self._addresses[name] = []
+
+    def add(self, name: str, address: bytes) -> None:
+        owner = self.names.get(address)
+        if owner is not None:
+            raise MisuseError(f"{text(address)} belongs to {owner!r} already; {name!r} needs another address")
+        self.names[address] = name
+        self._addresses[name].append(text(address))
+
+    def resolve(self, name: str) -> tuple[str, ...]:
+        """The addresses of a host, IPv4 first, else in the order in which it got them; an address is its own; () if
+        nobody has the name."""
+        known = self._addresses.get(name)
+        if known is not None:
+            return tuple([each for each in known if ":" not in each] + [each for each in known if ":" in each])
+        try:
+            return (text(parse(name)),)
+        except MisuseError:
+            return ()

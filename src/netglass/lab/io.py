@@ -1,0 +1,299 @@
+"""What a program of the lab is handed: the calls that wait, as generators over `sockets`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Final
+
+from netglass import errnos
+from netglass.errnos import EAGAIN, EALREADY, EHOSTUNREACH, EINPROGRESS, ETIMEDOUT
+from netglass.errors import MisuseError
+from netglass.lab.machine import Machine
+from netglass.lab.process import Process, Program, Steps, Wait
+from netglass.sockets.address import Address
+from netglass.sockets.constants import (
+    AF_INET,
+    AF_INET6,
+    SHUT_RD,
+    SHUT_RDWR,
+    SHUT_WR,
+    SO_LINGER,
+    SOCK_DGRAM,
+    SOCK_STREAM,
+    SOL_SOCKET,
+)
+from netglass.sockets.sockets import Sockets
+from netglass.times import NEVER, duration
+
+Options = tuple[tuple[int, int, int | bytes], ...]
+"""Socket options to set first: (level, option, value), with the numbers of `netglass.sockets.constants`."""
+
+CHUNK: Final = 65536
+_LINGER_ZERO: Final = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # struct linger {1, 0}: close sends a RST
+
+_FAILURES: Final[dict[int, type[OSError]]] = {
+    errnos.ECONNREFUSED: ConnectionRefusedError,
+    errnos.ECONNRESET: ConnectionResetError,
+    errnos.ECONNABORTED: ConnectionAbortedError,
+    errnos.EPIPE: BrokenPipeError,
+    errnos.ETIMEDOUT: TimeoutError,
+    errnos.EACCES: PermissionError,
+}
+
+
+def failure(result: int, doing: str) -> OSError:
+    """The exception for a negative errno, of the class that Python has for it on Linux, wherever this runs."""
+    kind = _FAILURES.get(-result, OSError)
+    return kind(-result, f"{errnos.name(result)}: {doing}")
+
+
+class Io:
+    """One program's view of its host."""
+
+    __slots__ = ("machine", "name")
+
+    def __init__(self, machine: Machine, name: str) -> None:
+        self.machine: Machine = machine
+        self.name: str = name
+
+    # -- time, other programs, the trace
+
+    def now(self) -> int:
+        return self.machine.agenda.now
+
+    def sleep(self, time: int | str) -> Generator[Wait, None, None]:
+        """`yield from io.sleep("1 s")`."""
+        until = self.now() + duration(time)
+        while self.now() < until:
+            yield Wait("sleep", str(time), deadline=until)
+
+    def spawn(self, program: Program, *args: object, name: str = "") -> Process:
+        """Another process on this host."""
+        return start(self.machine, program, args, name)
+
+    def wait(self, process: Process) -> Steps:
+        """`result = yield from io.wait(process)`."""
+        return (yield from process.wait())
+
+    def note(self, text: str) -> None:
+        """A line in the trace."""
+        self.machine.scene.note(self.machine.name, self.name, text)
+
+    # -- sockets
+
+    def listen(self, port: int, backlog: int = 128, address: str = "", options: Options = ()) -> Listener:
+        """A listening TCP socket. Without an address: any IPv4 one, any IPv6 one on a host that has no other; "::" is
+        both."""
+        machine = self.machine
+        family = self._family(address)
+        listener = Listener(machine, machine.sockets.socket(family, SOCK_STREAM, 0), f"port {port}")
+        listener.set_options(options)
+        listener.check(machine.sockets.bind(listener.fd, (address, port), self.now()), "bind")
+        listener.check(machine.sockets.listen(listener.fd, backlog, self.now()), "listen")
+        return listener
+
+    def connect(
+        self, host: str, port: int, timeout: int | str | None = None, options: Options = (), source_port: int = 0
+    ) -> Generator[Wait, None, Stream]:
+        """`stream = yield from io.connect("server", 80)`: to a host's first address of a version that this host has."""
+        machine = self.machine
+        address = self._reachable(host)
+        family = self._family(address)
+        stream = Stream(machine, machine.sockets.socket(family, SOCK_STREAM, 0), f"{host} port {port}")
+        stream.set_options(options)
+        if source_port:
+            stream.check(machine.sockets.bind(stream.fd, ("", source_port), self.now()), "bind")
+        yield from stream.connect((address, port), timeout)
+        return stream
+
+    def udp(self, port: int = 0, address: str = "", options: Options = ()) -> Datagrams:
+        """A UDP socket; port 0: any free one."""
+        machine = self.machine
+        family = self._family(address)
+        datagrams = Datagrams(machine, machine.sockets.socket(family, SOCK_DGRAM, 0), f"UDP port {port}")
+        datagrams.set_options(options)
+        datagrams.check(machine.sockets.bind(datagrams.fd, (address, port), self.now()), "bind")
+        return datagrams
+
+    def resolve(self, host: str) -> tuple[str, ...]:
+        """A host's addresses, IPv4 first; () if nobody has the name."""
+        return self.machine.scene.directory.resolve(host)
+
+    def _reachable(self, host: str) -> str:
+        found = self.resolve(host)
+        if not found:
+            raise MisuseError(f"no host is called {host!r}")
+        for address in found:
+            if self.machine.has_version(6 if ":" in address else 4):
+                return address
+        raise failure(-EHOSTUNREACH, f"connect to {host}")
+
+    def _family(self, address: str) -> int:
+        if address:
+            return AF_INET6 if ":" in address else AF_INET
+        return AF_INET if self.machine.has_version(4) else AF_INET6
+
+
+class Socket:
+    """What all sockets of a program can do. `fd` is its descriptor in `host.sockets`."""
+
+    __slots__ = ("fd", "machine", "name", "sockets")
+
+    def __init__(self, machine: Machine, fd: int, name: str) -> None:
+        self.machine: Machine = machine
+        self.sockets: Sockets = machine.sockets
+        self.name: str = name
+        self.fd: int = self.check(fd, "socket")
+
+    def check(self, result: int, doing: str) -> int:
+        """`result`, or the exception that it stands for."""
+        if result < 0:
+            raise failure(result, f"{doing} {self.name}")
+        return result
+
+    def set_option(self, level: int, option: int, value: int | bytes) -> None:
+        """setsockopt(2), with the numbers of `netglass.sockets.constants`."""
+        self.check(self.sockets.setsockopt(self.fd, level, option, value, self.machine.agenda.now), "set option of")
+
+    def set_options(self, options: Options) -> None:
+        for level, option, value in options:
+            self.set_option(level, option, value)
+
+    def close(self) -> None:
+        self.check(self.sockets.close(self.fd, self.machine.agenda.now), "close")
+
+    def wait(self, doing: str, deadline: int) -> Wait:
+        """What to yield when a call says "try again"; TimeoutError if it is too late."""
+        if self.machine.agenda.now >= deadline:
+            raise failure(-ETIMEDOUT, f"{doing} {self.name}")
+        return Wait(doing, self.name, self.sockets.description(self.fd), deadline=deadline)
+
+    def deadline(self, timeout: int | str | None) -> int:
+        return NEVER if timeout is None else self.machine.agenda.now + duration(timeout)
+
+
+class Listener(Socket):
+    __slots__ = ()
+
+    def accept(self, timeout: int | str | None = None) -> Generator[Wait, None, Stream]:
+        """The next complete connection."""
+        deadline = self.deadline(timeout)
+        while True:
+            result = self.sockets.accept(self.fd, self.machine.agenda.now)
+            if not isinstance(result, int):
+                fd, peer = result
+                return Stream(self.machine, fd, f"{peer[0]} port {peer[1]}")
+            if result != -EAGAIN:
+                raise failure(result, f"accept on {self.name}")
+            yield self.wait("accept on", deadline)
+
+
+class Stream(Socket):
+    """One end of a TCP connection."""
+
+    __slots__ = ()
+
+    def connect(self, address: Address, timeout: int | str | None = None) -> Generator[Wait, None, None]:
+        deadline = self.deadline(timeout)
+        result = self.sockets.connect(self.fd, address, self.machine.agenda.now)
+        while result in (-EINPROGRESS, -EALREADY):
+            yield self.wait("connect to", deadline)
+            result = self.sockets.connect(self.fd, address, self.machine.agenda.now)
+        self.check(result, "connect to")
+
+    def receive(self, size: int = CHUNK, timeout: int | str | None = None) -> Generator[Wait, None, bytes]:
+        """What is there, at most `size` bytes, at least one; b"" at the end of the stream."""
+        deadline = self.deadline(timeout)
+        while True:
+            result = self.sockets.recv(self.fd, size, self.machine.agenda.now)
+            if not isinstance(result, int):
+                return result
+            if result != -EAGAIN:
+                raise failure(result, f"receive from {self.name}")
+            yield self.wait("receive from", deadline)
+
+    def receive_exactly(self, size: int, timeout: int | str | None = None) -> Generator[Wait, None, bytes]:
+        """`size` bytes; fewer only if the stream ends before."""
+        pieces: list[bytes] = []
+        left = size
+        while left:
+            piece = yield from self.receive(left, timeout)
+            if not piece:
+                break
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
+    def receive_all(self, timeout: int | str | None = None) -> Generator[Wait, None, bytes]:
+        """Everything up to the end of the stream."""
+        pieces: list[bytes] = []
+        piece = yield from self.receive(CHUNK, timeout)
+        while piece:
+            pieces.append(piece)
+            piece = yield from self.receive(CHUNK, timeout)
+        return b"".join(pieces)
+
+    def send(self, data: bytes, timeout: int | str | None = None, flags: int = 0) -> Generator[Wait, None, int]:
+        """All of `data` into the socket's buffer; waits while that is full. Returns len(data)."""
+        deadline = self.deadline(timeout)
+        taken = 0
+        while taken < len(data):
+            # Large data in pieces: what the buffer does not take would be copied again and again.
+            piece = data if len(data) <= CHUNK and not taken else data[taken : taken + CHUNK]
+            result = self.sockets.send(self.fd, piece, self.machine.agenda.now, flags)
+            if result == -EAGAIN:
+                yield self.wait("send to", deadline)
+            else:
+                taken += self.check(result, "send to")
+        return taken
+
+    def shutdown(self, how: str = "write") -> None:
+        """Half-close: "write" sends a FIN after what was sent; "read", "both"."""
+        ways = {"write": SHUT_WR, "read": SHUT_RD, "both": SHUT_RDWR}
+        if how not in ways:
+            raise MisuseError(f'shutdown "write", "read" or "both"; not {how!r}')
+        self.check(self.sockets.shutdown(self.fd, ways[how], self.machine.agenda.now), "shut down")
+
+    def abort(self) -> None:
+        """Ends the connection with a RST (SO_LINGER with zero seconds, then close)."""
+        self.set_option(SOL_SOCKET, SO_LINGER, _LINGER_ZERO)
+        self.close()
+
+
+class Datagrams(Socket):
+    __slots__ = ()
+
+    def send_to(self, data: bytes, host: str, port: int) -> Generator[Wait, None, int]:
+        """One datagram; waits while the socket's buffer is full."""
+        found = self.machine.scene.directory.resolve(host)
+        if not found:
+            raise MisuseError(f"no host is called {host!r}")
+        while True:
+            result = self.sockets.sendto(self.fd, data, (found[0], port), self.machine.agenda.now)
+            if result != -EAGAIN:
+                return self.check(result, f"send to {host} from")
+            yield self.wait("send from", NEVER)
+
+    def receive_from(
+        self, size: int = CHUNK, timeout: int | str | None = None
+    ) -> Generator[Wait, None, tuple[bytes, Address | None]]:
+        """The next datagram and its sender, ("10.0.0.1", 40000)."""
+        deadline = self.deadline(timeout)
+        while True:
+            result = self.sockets.recvfrom(self.fd, size, self.machine.agenda.now)
+            if not isinstance(result, int):
+                return result
+            if result != -EAGAIN:
+                raise failure(result, f"receive on {self.name}")
+            yield self.wait("receive on", deadline)
+
+
+def start(machine: Machine, program: Program, args: tuple[object, ...], name: str) -> Process:
+    """A process on `machine` that runs `program(io, *args)`; its first step comes when time goes on."""
+    name = name or program.__name__
+    steps = program(Io(machine, name), *args)
+    if not isinstance(steps, Generator):
+        raise MisuseError(f'a program is a generator function, it waits with "yield from"; {name} returned {steps!r}')
+    process = Process(name, machine, steps)
+    machine.scene.tasks.append(process)
+    return process

@@ -1,0 +1,100 @@
+"""A host in virtual time: packets from cables go in, packets go out to cables, and one entry in the agenda stands for
+all its timers."""
+
+from __future__ import annotations
+
+from netglass.host.host import Host
+from netglass.host.interface import Interface
+from netglass.lab.agenda import Agenda, Target
+from netglass.lab.scene import Scene
+from netglass.network.cable import Cable, Lane
+from netglass.sockets.sockets import Sockets
+from netglass.times import NEVER
+from netglass.wire.ip import IpPacket
+
+
+class Port(Target):
+    """Where a cable is plugged into a machine."""
+
+    __slots__ = ("agenda", "cable", "end", "ends", "interface", "lane", "machine")
+
+    def __init__(self, machine: Machine, interface: Interface, cable: Cable, end: int) -> None:
+        self.machine: Machine = machine
+        self.interface: Interface = interface
+        self.cable: Cable = cable
+        self.end: int = end  # 0: the cable's a, 1: its b
+        self.lane: Lane = cable.lanes[end]  # outwards
+        self.ends: tuple[Port, ...] = ()  # both ports of the cable, filled in when it is plugged in
+        self.agenda: Agenda = machine.agenda
+
+    @property
+    def peer(self) -> Port:
+        return self.ends[1 - self.end]
+
+    def send(self, packet: IpPacket, now: int) -> None:
+        lane = self.lane
+        if lane.plain:
+            arrival = lane.transit(packet, now)
+            if arrival != NEVER:
+                self.agenda.enter(arrival, self.ends[lane.far], packet)
+            return
+        for arrival, end, item in lane.carry(packet, now):
+            self.agenda.enter(arrival, self.ends[end], item)
+
+    def happen(self, item: object, now: int) -> None:
+        """A packet, or its bytes, arrived over the cable."""
+        machine = self.machine
+        if isinstance(item, IpPacket):
+            machine.host.receive_packet(item, self.interface, now)
+        elif isinstance(item, bytes):
+            machine.host.receive_frame(item, self.interface, now)
+        machine.flush(now)
+
+
+class Machine(Target):
+    """One host and its ports. `flush` after everything that was done to the host (DESIGN.md §3)."""
+
+    __slots__ = ("_timer_at", "agenda", "host", "name", "ports", "ports_by_index", "scene", "sockets")
+
+    def __init__(self, host: Host, scene: Scene) -> None:
+        self.name: str = host.name
+        self.host: Host = host
+        self.sockets: Sockets = Sockets(host)
+        self.scene: Scene = scene
+        self.agenda: Agenda = scene.agenda
+        self.ports: list[Port] = []
+        self.ports_by_index: dict[int, Port] = {}
+        self._timer_at: int = NEVER  # the earliest entry for this machine's timers in the agenda; later ones are stale
+
+    def plug(self, cable: Cable, end: int, mtu: int, offload: bool) -> Port:
+        """A new interface (eth0, eth1 ...) for this end of `cable`."""
+        interface = self.host.add_interface(f"eth{len(self.ports)}", mtu, offload)
+        port = Port(self, interface, cable, end)
+        self.ports.append(port)
+        self.ports_by_index[interface.index] = port
+        return port
+
+    def flush(self, now: int) -> None:
+        """Hands what the host wants to send to the cables, then sees to its timer."""
+        host = self.host
+        out = host.poll_packet(now)
+        while out is not None:
+            self.ports_by_index[out[0].index].send(out[1], now)
+            out = host.poll_packet(now)
+        deadline = host.deadline
+        if deadline < self._timer_at:
+            self._timer_at = deadline if deadline > now else now
+            self.agenda.enter(self._timer_at, self, None)
+
+    def happen(self, item: object, now: int) -> None:
+        """The time of a timer."""
+        if now != self._timer_at:
+            return
+        self._timer_at = NEVER
+        self.host.handle_timeout(now)
+        self.flush(now)
+
+    def has_version(self, version: int) -> bool:
+        """True if a port has an address of IP version 4 or 6."""
+        size = 4 if version == 4 else 16
+        return any(len(address) == size for port in self.ports for address, _ in port.interface.addresses)

@@ -1,0 +1,332 @@
+"""A network in virtual time: hosts, routers, cables; the same seed gives the same packets at the same nanoseconds.
+
+    net = Network(seed=1)
+    client, server = net.host("client"), net.host("server")
+    net.cable(client, server, delay="10 ms", faults=[drop(third_ack)])
+    server.spawn(serve)
+    client.spawn(ask)
+    net.run()
+
+One heap of (nanoseconds, insertion number) says what happens next (`agenda`). Packets go from a host into cables,
+which know at once when they arrive; each host has at most one entry that counts for all its timers. After everything
+that was done to a host, what it wants to send is handed to its cables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from heapq import heappop
+from typing import Final
+
+from netglass.build import mypyc_attr
+from netglass.errors import MisuseError
+from netglass.host.config import HostConfig
+from netglass.host.host import Host
+from netglass.lab.agenda import Target
+from netglass.lab.host import LabHost
+from netglass.lab.machine import Port
+from netglass.lab.scene import Scene
+from netglass.lab.topology import Router, automatic_addresses, with_prefix
+from netglass.network.cable import QUEUE_PACKETS, Cable, Tally
+from netglass.network.fault import Fault
+from netglass.network.faults import Partition
+from netglass.network.faults import loss as loss_of
+from netglass.network.units import Share, queue_limit, rate_bps
+from netglass.probe import Probe
+from netglass.rng import Rng
+from netglass.times import HOUR, NEVER, duration, human
+from netglass.world import World
+
+LONGEST_RUN: Final = 24 * HOUR
+"""What `run()` without a time may take: a network that is still busy then (keep-alive, a zero window) never comes to
+rest."""
+
+Named = LabHost | str
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Network(World):
+    """The lab's world. `seed` decides all that is random; `serialise=True` makes every hop travel as bytes: the
+    results are the same."""
+
+    __slots__ = (
+        "_cables",
+        "_hosts",
+        "_interrupted",
+        "_partitions",
+        "_rng",
+        "_router",
+        "_scene",
+        "_stale_routes",
+        "_tally",
+        "serialise",
+    )
+
+    def __init__(self, seed: int = 1, serialise: bool = False) -> None:
+        self.serialise: bool = serialise
+        self._rng: Rng = Rng(seed)
+        self._scene: Scene = Scene()
+        self._tally: Tally = Tally()
+        self._hosts: dict[str, LabHost] = {}
+        self._cables: list[Cable] = []
+        self._router: Router = Router()
+        self._partitions: list[Fault] = []
+        self._stale_routes: bool = False
+        self._interrupted: bool = False
+
+    # -- what there is
+
+    def host(self, name: str, *addresses: str, config: HostConfig | None = None) -> LabHost:
+        """A new host. Addresses ("192.0.2.1", "2001:db8::1/48") go to its first cable; without any, each cable gives
+        it one of each version."""
+        self._scene.directory.add_host(name)
+        wanted = [with_prefix(address) for address in addresses]
+        probe = self._scene.observers if self._scene.observers.probes else None
+        core = Host(name, config, self._rng.stream("host", name), probe)
+        made = LabHost(core, self._scene, len(self._hosts) + 1, wanted)
+        self._hosts[name] = made
+        return made
+
+    def router(self, name: str, *addresses: str, config: HostConfig | None = None) -> LabHost:
+        """A host that forwards."""
+        config = config or HostConfig()
+        config.forwarding = True
+        return self.host(name, *addresses, config=config)
+
+    def cable(
+        self,
+        a: Named,
+        b: Named,
+        delay: int | str = 0,
+        rate: int | str | None = None,
+        queue: int | str = QUEUE_PACKETS,
+        mtu: int = 1500,
+        jitter: int | str = 0,
+        loss: Share = 0,
+        reorder: bool = False,
+        faults: Iterable[Fault] = (),
+        offload: bool = False,
+    ) -> Cable:
+        """Connects two hosts. `delay` one way; `rate` "100 Mbit/s" or None for no limit; `queue` in packets or "64
+        KiB", before the rate;
+        `reorder` lets jitter change the order; `offload` lets both ends send super-segments."""
+        first, second = self._named(a), self._named(b)
+        if first is second:
+            raise MisuseError(f"a cable has two ends; both are {first.name!r} (a host reaches itself without one)")
+        cable = Cable(
+            self._cable_name(first, second),
+            first.name,
+            second.name,
+            self._tally,
+            self._rng,
+            self._scene.directory.names,
+        )
+        cable.set_delay(duration(delay), duration(jitter), reorder)
+        packets, size = queue_limit(queue)
+        cable.set_rate(rate_bps(rate), packets, size)
+        cable.set_size(mtu, offload)
+        cable.set_serialise(self.serialise)
+        if loss:
+            cable.add_fault(loss_of(loss))
+        for fault in [*faults, *self._partitions]:
+            cable.add_fault(fault)
+        ends = (first.machine.plug(cable, 0, mtu, offload), second.machine.plug(cable, 1, mtu, offload))
+        for place, end in zip((first, second), ends, strict=True):
+            end.ends = ends
+            self._give_addresses(place, end, first.number, second.number)
+        self._cables.append(cable)
+        self._stale_routes = True
+        return cable
+
+    def _named(self, host: Named) -> LabHost:
+        if isinstance(host, LabHost):
+            if self._hosts.get(host.name) is not host:
+                raise MisuseError(f"{host.name!r} belongs to another network")
+            return host
+        if host not in self._hosts:
+            raise MisuseError(f"no host is called {host!r}; there are {', '.join(self._hosts) or 'none'}")
+        return self._hosts[host]
+
+    def _cable_name(self, a: LabHost, b: LabHost) -> str:
+        name = f"{a.name}-{b.name}"
+        twins = [cable for cable in self._cables if cable.name.partition("#")[0] == name]
+        return f"{name}#{len(twins) + 1}" if twins else name
+
+    def _give_addresses(self, host: LabHost, port: Port, first: int, second: int) -> None:
+        wanted = host.wanted if len(host.machine.ports) == 1 else []
+        if not wanted:
+            number = host.number if max(first, second) < 255 else port.end + 1
+            wanted = automatic_addresses(len(self._cables), number)
+        for address, prefix in wanted:
+            self._scene.directory.add(host.name, address)
+            host.core.add_address(port.interface, address, prefix)
+
+    @property
+    def hosts(self) -> tuple[LabHost, ...]:
+        return tuple(self._hosts.values())
+
+    @property
+    def cables(self) -> tuple[Cable, ...]:
+        return tuple(self._cables)
+
+    def resolve(self, name: str) -> tuple[str, ...]:
+        """A host's addresses as text, IPv4 first; () if nobody has the name."""
+        return self._scene.directory.resolve(name)
+
+    def observe(self, probe: Probe) -> None:
+        """`probe` is told everything from now on, of every host and cable."""
+        observers = self._scene.observers
+        observers.probes.append(probe)
+        self._tally.probe = observers
+        for host in self._hosts.values():
+            host.core.observe(observers)
+
+    # -- trouble
+
+    def partition(self, a: Named | Iterable[Named], b: Named | Iterable[Named]) -> None:
+        """From now on no packet goes on its way from a host of group `a` to one of group `b` or back. What is under
+        way still arrives."""
+        fault = Partition(self._names(a), self._names(b))
+        self._partitions.append(fault)
+        for cable in self._cables:
+            cable.add_fault(fault)
+
+    def heal(self) -> None:
+        """Ends all partitions."""
+        for fault in self._partitions:
+            for cable in self._cables:
+                cable.remove_fault(fault)
+        self._partitions.clear()
+
+    def _names(self, group: Named | Iterable[Named]) -> frozenset[str]:
+        members = [group] if isinstance(group, (str, LabHost)) else list(group)
+        return frozenset([self._named(member).name for member in members])
+
+    # -- what shall happen
+
+    def at(self, time: int | str, call: Callable[[], object]) -> None:
+        """Calls `call()` at this virtual time."""
+        when = duration(time)
+        now = self._scene.agenda.now
+        if when < now:
+            raise MisuseError(f"it is {human(now)} already; {human(when)} is past")
+        self._scene.agenda.enter(when, Call(call, self), None)
+
+    def after(self, delay: int | str, call: Callable[[], object]) -> None:
+        """Calls `call()` so much later than now."""
+        self.at(self._scene.agenda.now + duration(delay), call)
+
+    # -- time
+
+    def now(self) -> int:
+        return self._scene.agenda.now
+
+    def run(self, until: int | str | None = None, expect_errors: bool = False) -> None:
+        """Lets everything happen up to the virtual time `until`, that moment included; without one, until nothing is
+        left to happen.
+
+        Raises what a program raised, unless `expect_errors` or somebody waits for that program. Programs that still
+        wait afterwards:
+        `waiting()`.
+        """
+        agenda = self._scene.agenda
+        limit = agenda.now + LONGEST_RUN if until is None else duration(until)
+        self.catch_up()
+        self._run_to(limit, expect_errors)
+        if until is not None:
+            agenda.now = max(agenda.now, limit)
+        elif agenda.heap:
+            raise MisuseError(f"still busy after {human(LONGEST_RUN)} of virtual time: say how long, run(until=...)")
+
+    def _run_to(self, limit: int, expect_errors: bool) -> None:
+        agenda = self._scene.agenda
+        heap = agenda.heap
+        ready = agenda.ready
+        while True:
+            while ready:
+                ready.popleft().happen(None, agenda.now)
+                if self._scene.failed:
+                    self._report(expect_errors)
+            if not heap or heap[0][0] > limit:
+                return
+            when, _, target, item = heappop(heap)
+            agenda.now = when
+            target.happen(item, when)
+
+    def run_until(self, predicate: Callable[[], bool], limit: int | str = HOUR, expect_errors: bool = False) -> bool:
+        """Lets things happen until `predicate()` is true, asked after each. False if nothing is left to happen, or
+        `limit` has passed since now."""
+        last = self._scene.agenda.now + duration(limit)
+        self.catch_up()
+        while not predicate():
+            if not self._step(last, expect_errors):
+                return False
+        return True
+
+    def run_next(self) -> bool:
+        self.catch_up()
+        return self._step(NEVER, False)
+
+    def wait(self, deadline: int) -> None:
+        self.catch_up()
+        self._interrupted = False
+        while not self._interrupted:
+            if not self._step(deadline, False):
+                if deadline != NEVER:
+                    self._scene.agenda.now = max(self._scene.agenda.now, deadline)
+                return
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+
+    def _step(self, limit: int, expect_errors: bool) -> bool:
+        """One thing happens, not later than `limit`. False if there is none."""
+        agenda = self._scene.agenda
+        if agenda.ready:
+            agenda.ready.popleft().happen(None, agenda.now)
+            if self._scene.failed:
+                self._report(expect_errors)
+            return True
+        if not agenda.heap or agenda.heap[0][0] > limit:
+            return False
+        when, _, target, item = heappop(agenda.heap)
+        agenda.now = when
+        target.happen(item, when)
+        return True
+
+    def catch_up(self) -> None:
+        """Brings routes up to date, and carries out what was called on hosts and sockets from outside since the last
+        event."""
+        if self._stale_routes:
+            self._stale_routes = False
+            self._router.route([host.machine for host in self._hosts.values()])
+        now = self._scene.agenda.now
+        for host in self._hosts.values():
+            host.machine.flush(now)
+
+    # -- programs
+
+    def waiting(self) -> list[str]:
+        """A line for each program that has not ended: "client on host client: receive from server port 80"."""
+        tasks = [task for task in self._scene.tasks if not task.done]
+        return [f"{task.name} on host {task.where()}: {task.waiting()}" for task in tasks]
+
+    def _report(self, expect_errors: bool) -> None:
+        failed = self._scene.failed.copy()
+        self._scene.failed.clear()
+        if not expect_errors and failed[0].error is not None:
+            raise failed[0].error
+
+
+class Call(Target):
+    """A function of the user's, to be called once."""
+
+    __slots__ = ("_call", "_network")
+
+    def __init__(self, call: Callable[[], object], network: Network) -> None:
+        self._call: Callable[[], object] = call
+        self._network: Network = network
+
+    def happen(self, item: object, now: int) -> None:
+        self._call()
+        self._network.catch_up()
