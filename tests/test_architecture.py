@@ -30,9 +30,9 @@ class Layer(NamedTuple):
 
 
 LAYERS: Final[dict[str, Layer]] = {
-    "times": Layer(frozenset(), "time is a number; it needs nothing"),
     "errnos": Layer(frozenset(), "a table of constants"),
     "errors": Layer(frozenset({"errnos"}), "what callers catch; named by everybody, so it knows nobody"),
+    "times": Layer(frozenset({"errors"}), "time is a number; text that is no duration is the caller's mistake"),
     "rng": Layer(frozenset({"errors"}), "a seed and integers"),
     "build": Layer(frozenset({"times"}), "asks one compiled module whether it is compiled"),
     "world": Layer(
