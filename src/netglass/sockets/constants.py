@@ -1,0 +1,184 @@
+"""Linux's numbers for socket calls, as a program on Linux would pass them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Families.
+AF_UNSPEC: Final = 0
+AF_UNIX: Final = 1
+AF_INET: Final = 2
+AF_INET6: Final = 10
+
+# Types, and the bits that may be added to them (SOCK_* are O_* there).
+SOCK_STREAM: Final = 1
+SOCK_DGRAM: Final = 2
+SOCK_RAW: Final = 3
+SOCK_NONBLOCK: Final = 0o4000
+SOCK_CLOEXEC: Final = 0o2000000
+
+# Protocols, which are also the levels of their options.
+IPPROTO_IP: Final = 0
+IPPROTO_ICMP: Final = 1
+IPPROTO_TCP: Final = 6
+IPPROTO_UDP: Final = 17
+IPPROTO_IPV6: Final = 41
+IPPROTO_ICMPV6: Final = 58
+IPPROTO_RAW: Final = 255
+SOL_SOCKET: Final = 1
+
+# fcntl.
+F_DUPFD: Final = 0
+F_GETFD: Final = 1
+F_SETFD: Final = 2
+F_GETFL: Final = 3
+F_SETFL: Final = 4
+F_DUPFD_CLOEXEC: Final = 1030
+FD_CLOEXEC: Final = 1
+O_RDWR: Final = 0o2
+O_APPEND: Final = 0o2000
+O_NONBLOCK: Final = 0o4000
+O_ASYNC: Final = 0o20000
+
+# ioctl.
+FIONREAD: Final = 0x541B
+SIOCINQ: Final = FIONREAD
+TIOCOUTQ: Final = 0x5411
+SIOCOUTQ: Final = TIOCOUTQ
+SIOCOUTQNSD: Final = 0x894B
+SIOCATMARK: Final = 0x8905
+FIONBIO: Final = 0x5421
+FIOCLEX: Final = 0x5451
+FIONCLEX: Final = 0x5450
+
+# shutdown.
+SHUT_RD: Final = 0
+SHUT_WR: Final = 1
+SHUT_RDWR: Final = 2
+
+SOMAXCONN: Final = 4096
+
+# Flags of send and recv.
+MSG_OOB: Final = 0x1
+MSG_PEEK: Final = 0x2
+MSG_DONTROUTE: Final = 0x4
+MSG_CTRUNC: Final = 0x8
+MSG_TRUNC: Final = 0x20
+MSG_DONTWAIT: Final = 0x40
+MSG_EOR: Final = 0x80
+MSG_WAITALL: Final = 0x100
+MSG_CONFIRM: Final = 0x800
+MSG_ERRQUEUE: Final = 0x2000
+MSG_NOSIGNAL: Final = 0x4000
+MSG_MORE: Final = 0x8000
+MSG_FASTOPEN: Final = 0x20000000
+MSG_CMSG_CLOEXEC: Final = 0x40000000
+
+# SOL_SOCKET.
+SO_DEBUG: Final = 1
+SO_REUSEADDR: Final = 2
+SO_TYPE: Final = 3
+SO_ERROR: Final = 4
+SO_DONTROUTE: Final = 5
+SO_BROADCAST: Final = 6
+SO_SNDBUF: Final = 7
+SO_RCVBUF: Final = 8
+SO_KEEPALIVE: Final = 9
+SO_OOBINLINE: Final = 10
+SO_NO_CHECK: Final = 11
+SO_PRIORITY: Final = 12
+SO_LINGER: Final = 13
+SO_REUSEPORT: Final = 15
+SO_RCVLOWAT: Final = 18
+SO_SNDLOWAT: Final = 19
+SO_RCVTIMEO: Final = 20
+SO_SNDTIMEO: Final = 21
+SO_TIMESTAMP: Final = 29
+SO_ACCEPTCONN: Final = 30
+SO_SNDBUFFORCE: Final = 32
+SO_RCVBUFFORCE: Final = 33
+SO_MARK: Final = 36
+SO_PROTOCOL: Final = 38
+SO_DOMAIN: Final = 39
+SO_BUSY_POLL: Final = 46
+SO_INCOMING_CPU: Final = 49
+SO_ZEROCOPY: Final = 60
+
+# IPPROTO_TCP.
+TCP_NODELAY: Final = 1
+TCP_MAXSEG: Final = 2
+TCP_CORK: Final = 3
+TCP_KEEPIDLE: Final = 4
+TCP_KEEPINTVL: Final = 5
+TCP_KEEPCNT: Final = 6
+TCP_SYNCNT: Final = 7
+TCP_LINGER2: Final = 8
+TCP_DEFER_ACCEPT: Final = 9
+TCP_WINDOW_CLAMP: Final = 10
+TCP_INFO: Final = 11
+TCP_QUICKACK: Final = 12
+TCP_CONGESTION: Final = 13
+TCP_THIN_LINEAR_TIMEOUTS: Final = 16
+TCP_THIN_DUPACK: Final = 17
+TCP_USER_TIMEOUT: Final = 18
+TCP_FASTOPEN: Final = 23
+TCP_NOTSENT_LOWAT: Final = 25
+TCP_CC_INFO: Final = 26
+TCP_SAVE_SYN: Final = 27
+TCP_FASTOPEN_CONNECT: Final = 30
+TCP_ULP: Final = 31
+TCP_FASTOPEN_NO_COOKIE: Final = 34
+TCP_INQ: Final = 36
+TCP_CM_INQ: Final = TCP_INQ
+TCP_RTO_MAX_MS: Final = 44
+
+# IPPROTO_IP.
+IP_TOS: Final = 1
+IP_TTL: Final = 2
+IP_HDRINCL: Final = 3
+IP_OPTIONS: Final = 4
+IP_RECVOPTS: Final = 6
+IP_RETOPTS: Final = 7
+IP_PKTINFO: Final = 8
+IP_MTU_DISCOVER: Final = 10
+IP_RECVERR: Final = 11
+IP_RECVTTL: Final = 12
+IP_RECVTOS: Final = 13
+IP_MTU: Final = 14
+IP_FREEBIND: Final = 15
+IP_TRANSPARENT: Final = 19
+IP_RECVORIGDSTADDR: Final = 20
+IP_MINTTL: Final = 21
+IP_NODEFRAG: Final = 22
+IP_BIND_ADDRESS_NO_PORT: Final = 24
+IP_MULTICAST_IF: Final = 32
+IP_MULTICAST_TTL: Final = 33
+IP_MULTICAST_LOOP: Final = 34
+IP_ADD_MEMBERSHIP: Final = 35
+IP_DROP_MEMBERSHIP: Final = 36
+IP_PMTUDISC_DONT: Final = 0
+IP_PMTUDISC_WANT: Final = 1
+IP_PMTUDISC_DO: Final = 2
+IP_PMTUDISC_PROBE: Final = 3
+IP_PMTUDISC_INTERFACE: Final = 4
+IP_PMTUDISC_OMIT: Final = 5
+
+# IPPROTO_IPV6.
+IPV6_UNICAST_HOPS: Final = 16
+IPV6_MULTICAST_HOPS: Final = 18
+IPV6_MULTICAST_LOOP: Final = 19
+IPV6_JOIN_GROUP: Final = 20
+IPV6_LEAVE_GROUP: Final = 21
+IPV6_MTU_DISCOVER: Final = 23
+IPV6_MTU: Final = 24
+IPV6_RECVERR: Final = 25
+IPV6_V6ONLY: Final = 26
+IPV6_RECVPKTINFO: Final = 49
+IPV6_PKTINFO: Final = 50
+IPV6_RECVHOPLIMIT: Final = 51
+IPV6_HOPLIMIT: Final = 52
+IPV6_DONTFRAG: Final = 62
+IPV6_RECVTCLASS: Final = 66
+IPV6_TCLASS: Final = 67
+
+INT_MAX: Final = 2**31 - 1

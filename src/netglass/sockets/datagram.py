@@ -1,0 +1,359 @@
+"""A UDP socket. Its port begins with bind, or by itself with the first connect or send, as in Linux."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final
+
+from netglass.errnos import EADDRNOTAVAIL, EAGAIN, EINVAL, EMSGSIZE, ENETUNREACH, ENOTCONN, EOPNOTSUPP
+from netglass.host.host import Host
+from netglass.sockets.address import Address, local_of, pack_address, show_address
+from netglass.sockets.constants import (
+    AF_INET,
+    AF_INET6,
+    FIONREAD,
+    IP_ADD_MEMBERSHIP,
+    IP_DROP_MEMBERSHIP,
+    IP_MULTICAST_IF,
+    IP_MULTICAST_LOOP,
+    IP_MULTICAST_TTL,
+    IP_PKTINFO,
+    IP_RECVTOS,
+    IP_RECVTTL,
+    IP_TOS,
+    IP_TTL,
+    IPPROTO_IP,
+    IPPROTO_IPV6,
+    IPPROTO_UDP,
+    IPV6_HOPLIMIT,
+    IPV6_JOIN_GROUP,
+    IPV6_LEAVE_GROUP,
+    IPV6_MULTICAST_HOPS,
+    IPV6_MULTICAST_LOOP,
+    IPV6_PKTINFO,
+    IPV6_RECVHOPLIMIT,
+    IPV6_RECVPKTINFO,
+    IPV6_RECVTCLASS,
+    IPV6_TCLASS,
+    IPV6_UNICAST_HOPS,
+    IPV6_V6ONLY,
+    MSG_ERRQUEUE,
+    MSG_MORE,
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_TRUNC,
+    SHUT_RD,
+    SHUT_RDWR,
+    SHUT_WR,
+    SIOCOUTQ,
+    SO_BROADCAST,
+    SO_RCVBUF,
+    SO_REUSEADDR,
+    SO_REUSEPORT,
+    SOCK_DGRAM,
+    SOL_SOCKET,
+)
+from netglass.sockets.description import Control, Description, Message
+from netglass.sockets.options import Rule, key
+from netglass.udp.port import ReceivedDatagram, UdpPort
+from netglass.wire.checksum import Buffer
+from netglass.world import POLLHUP, POLLIN, POLLOUT, POLLRDHUP
+
+_V6ONLY: Final = key(IPPROTO_IPV6, IPV6_V6ONLY)
+_BROADCAST: Final = key(SOL_SOCKET, SO_BROADCAST)
+_RCVBUF: Final = key(SOL_SOCKET, SO_RCVBUF)
+_TTL: Final = key(IPPROTO_IP, IP_TTL)
+_TOS: Final = key(IPPROTO_IP, IP_TOS)
+_HOPS: Final = key(IPPROTO_IPV6, IPV6_UNICAST_HOPS)
+_TCLASS: Final = key(IPPROTO_IPV6, IPV6_TCLASS)
+_MULTICAST_TTL: Final = key(IPPROTO_IP, IP_MULTICAST_TTL)
+_MULTICAST_LOOP: Final = key(IPPROTO_IP, IP_MULTICAST_LOOP)
+_MULTICAST_HOPS: Final = key(IPPROTO_IPV6, IPV6_MULTICAST_HOPS)
+_MULTICAST_LOOP_6: Final = key(IPPROTO_IPV6, IPV6_MULTICAST_LOOP)
+
+_PKTINFO: Final = Struct("<i4s4s")
+_PKTINFO_6: Final = Struct("<16si")
+_INT: Final = Struct("<i")
+
+
+class DatagramSocket(Description):
+    """SOCK_DGRAM."""
+
+    __slots__ = ("corked", "corked_for", "port", "shut")
+
+    def __init__(self, host: Host, family: int) -> None:
+        super().__init__(host, family, SOCK_DGRAM, IPPROTO_UDP)
+        self.port: UdpPort | None = None
+        self.shut: int = 0  # POLL* bits that shutdown left before there was a port
+        self.corked: list[Buffer] = []  # MSG_MORE: pieces of one datagram
+        self.corked_for: Address | None = None
+
+    # -- opening
+
+    def bind(self, address: Address, now: int) -> int:
+        if self.port is not None:
+            return -EINVAL
+        packed, port = pack_address(self.family, address)
+        if not packed:
+            return port
+        if len(packed) == 4 and self._only6():
+            return -EINVAL
+        made = self._open(local_of(packed, self._dual()), port, now)
+        return made if isinstance(made, int) else 0
+
+    def connect(self, address: Address | None, now: int) -> int:
+        """0 at once: UDP connects nothing but the socket. None dissolves it."""
+        if address is None:
+            if self.port is not None:
+                self.host.disconnect_udp(self.port, now)
+            return 0
+        packed, remote_port = pack_address(self.family, address)
+        if not packed:
+            return remote_port
+        if len(packed) == 4 and self._only6():
+            return -ENETUNREACH
+        port = self._bound(now)
+        return port if isinstance(port, int) else self.host.connect_udp(port, packed, remote_port, now)
+
+    def _bound(self, now: int) -> UdpPort | int:
+        """The port, which Linux picks if nobody has bound the socket."""
+        if self.port is not None:
+            return self.port
+        return self._open(bytes(4) if self.family == AF_INET else local_of(bytes(16), self._dual()), 0, now)
+
+    def _open(self, local: bytes, number: int, now: int) -> UdpPort | int:
+        reuse_address = self.flag(SOL_SOCKET, SO_REUSEADDR)
+        port = self.host.bind_udp(local, number, reuse_address, now, reuse_port=self.flag(SOL_SOCKET, SO_REUSEPORT))
+        if isinstance(port, int):
+            return port
+        port.waker = self
+        port.read_closed = self.shut & POLLRDHUP != 0
+        port.write_closed = self.shut & POLLHUP != 0
+        self.port = port
+        for named, number in self.values.items():
+            _configure(port, named, number)
+        return port
+
+    def _only6(self) -> bool:
+        return self.family == AF_INET6 and self.values.get(_V6ONLY, 0) != 0
+
+    def _dual(self) -> bool:
+        return self.family == AF_INET6 and self.values.get(_V6ONLY, 0) == 0
+
+    # -- moving data
+
+    def send(self, data: Buffer, address: Address | None, flags: int, now: int) -> int:
+        if flags & MSG_OOB:
+            return -EOPNOTSUPP
+        if flags & MSG_MORE or self.corked:
+            return self._send_corked(data, address, flags, now)
+        return self._send_whole(data if isinstance(data, bytes) else bytes(data), address, now)
+
+    def _send_whole(self, data: bytes, address: Address | None, now: int) -> int:
+        packed, remote_port = b"", 0
+        if address is not None:
+            packed, remote_port = pack_address(self.family, address)
+            if not packed:
+                return remote_port
+            if len(packed) == 4 and self._only6():
+                return -ENETUNREACH
+        port = self._bound(now)
+        if isinstance(port, int):
+            return -EAGAIN if port == -EADDRNOTAVAIL else port
+        return self.host.send_udp(port, data, packed, remote_port, now)
+
+    def _send_corked(self, data: Buffer, address: Address | None, flags: int, now: int) -> int:
+        """MSG_MORE gathers one datagram; the first piece says whereto, the first without the flag sends it."""
+        if not self.corked:
+            self.corked_for = address
+        if sum(map(len, self.corked)) + len(data) > 65507:
+            self.corked.clear()
+            return -EMSGSIZE
+        self.corked.append(data)
+        if flags & MSG_MORE:
+            return len(data)
+        whole = b"".join(self.corked)
+        self.corked.clear()
+        sent = self._send_whole(whole, self.corked_for, now)
+        return sent if sent < 0 else len(data)
+
+    def receive_message(self, size: int, flags: int, now: int) -> Message | int:
+        """One datagram; what does not fit into `size` is lost, and MSG_TRUNC told."""
+        port = self.port
+        if port is None or flags & MSG_ERRQUEUE:
+            return self._nothing(self.shut & POLLRDHUP != 0)
+        datagram = port.receive(flags & MSG_PEEK != 0)
+        if isinstance(datagram, int):
+            return self._nothing(port.read_closed) if datagram == -EAGAIN else datagram
+        data = datagram.payload
+        told = MSG_TRUNC if len(data) > size else 0
+        sender = show_address(self.family, datagram.source, datagram.source_port)
+        message = Message(data[:size] if told else data, sender, told, len(data))
+        if self.values:
+            message.control = self._control(datagram)
+        return message
+
+    def _nothing(self, ended: bool) -> Message | int:
+        # After shutdown(SHUT_RD) Linux ends the sleep of a blocking call with nothing; one that does not wait: EAGAIN.
+        return Message(b"", None) if ended and self.blocking else -EAGAIN
+
+    def _control(self, datagram: ReceivedDatagram) -> Control:
+        """The ancillary data that was asked for (ip(7), RFC 3542 §6)."""
+        control: Control = []
+        if self.family == AF_INET6:
+            if self.flag(IPPROTO_IPV6, IPV6_RECVPKTINFO):
+                control.append((IPPROTO_IPV6, IPV6_PKTINFO, self._pktinfo_6(datagram)))
+            if self.flag(IPPROTO_IPV6, IPV6_RECVHOPLIMIT):
+                control.append((IPPROTO_IPV6, IPV6_HOPLIMIT, _INT.pack(datagram.ttl)))
+            if self.flag(IPPROTO_IPV6, IPV6_RECVTCLASS):
+                control.append((IPPROTO_IPV6, IPV6_TCLASS, _INT.pack(datagram.tos)))
+        if len(datagram.destination) == 4:
+            if self.flag(IPPROTO_IP, IP_PKTINFO):
+                index = self._index(datagram)
+                value = _PKTINFO.pack(index, datagram.destination, datagram.destination)
+                control.append((IPPROTO_IP, IP_PKTINFO, value))
+            if self.flag(IPPROTO_IP, IP_RECVTTL):
+                control.append((IPPROTO_IP, IP_TTL, _INT.pack(datagram.ttl)))
+            if self.flag(IPPROTO_IP, IP_RECVTOS):
+                control.append((IPPROTO_IP, IP_TOS, bytes([datagram.tos])))
+        return control
+
+    def _pktinfo_6(self, datagram: ReceivedDatagram) -> bytes:
+        destination = datagram.destination
+        if len(destination) == 4:
+            destination = bytes(10) + b"\xff\xff" + destination
+        return _PKTINFO_6.pack(destination, self._index(datagram))
+
+    def _index(self, datagram: ReceivedDatagram) -> int:
+        interface = self.host.interfaces.get(datagram.interface)
+        return interface.index if interface is not None else 0
+
+    # -- closing
+
+    def shutdown(self, how: int, now: int) -> int:
+        if how not in (SHUT_RD, SHUT_WR, SHUT_RDWR):
+            return -EINVAL
+        read = how != SHUT_WR
+        write = how != SHUT_RD
+        # The flags are set even where the answer is that there is nothing to shut down (Linux inet_shutdown).
+        self.shut |= (POLLIN | POLLRDHUP if read else 0) | (POLLHUP if write else 0)
+        port = self.port
+        if port is None:
+            return -ENOTCONN
+        port.read_closed = port.read_closed or read
+        port.write_closed = port.write_closed or write
+        self.wake(self.readiness())
+        return 0 if port.remote else -ENOTCONN
+
+    def close(self, now: int) -> None:
+        if self.port is not None:
+            self.port.waker = None
+            self.host.close_udp(self.port, now)
+
+    # -- asking
+
+    def readiness(self) -> int:
+        if self.port is not None:
+            return self.port.readiness()
+        mask = POLLOUT | self.shut & (POLLIN | POLLRDHUP)
+        both = self.shut & POLLRDHUP and self.shut & POLLHUP
+        return mask | POLLHUP if both else mask
+
+    def local_address(self) -> Address | int:
+        port = self.port
+        if port is None:
+            return show_address(self.family, b"", 0)
+        return show_address(self.family, port.local, port.local_port)
+
+    def peer_address(self) -> Address | int:
+        port = self.port
+        if port is None or not port.remote:
+            return -ENOTCONN
+        return show_address(self.family, port.remote, port.remote_port)
+
+    def ioctl(self, request: int) -> int:
+        """FIONREAD is the size of the next datagram."""
+        if request == SIOCOUTQ:
+            return 0
+        if request != FIONREAD:
+            return super().ioctl(request)
+        port = self.port
+        return len(port.waiting[0].payload) if port is not None and port.waiting else 0
+
+    def take_error(self) -> int:
+        return self.port.take_error() if self.port is not None else 0
+
+    # -- options
+
+    def set_option(self, level: int, option: int, value: int | bytes, now: int) -> int:
+        if level == IPPROTO_IP and option in (IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP):
+            return self._membership(option == IP_ADD_MEMBERSHIP, value, 4, now)
+        if level == IPPROTO_IPV6 and option in (IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP) and self.family == AF_INET6:
+            return self._membership(option == IPV6_JOIN_GROUP, value, 16, now)
+        if level == IPPROTO_IP and option == IP_MULTICAST_IF:
+            return self._multicast_interface(value, now)
+        return super().set_option(level, option, value, now)
+
+    def apply(self, named: int, number: int, now: int) -> int:
+        if named == _V6ONLY and self.port is not None:
+            return -EINVAL
+        if named == _TTL and number == 0:
+            return -EINVAL
+        result = super().apply(named, number, now)
+        if self.port is not None:
+            _configure(self.port, named, self.values[named])
+        return result
+
+    def number(self, named: int, rule: Rule) -> int:
+        number = super().number(named, rule)
+        default = self.host.config.default_ttl_hops
+        if named in (_TTL, _HOPS):
+            return number if number > 0 or (named == _HOPS and named in self.values and number == 0) else default
+        if named in (_TOS, _TCLASS):
+            return max(number, 0) & 0xFF if named == _TCLASS else number & 0xFF
+        if named in (_MULTICAST_TTL, _MULTICAST_HOPS):
+            return 1 if number < 0 else number
+        return number
+
+    def _membership(self, join: bool, value: int | bytes, size: int, now: int) -> int:
+        """`struct ip_mreq`, `ip_mreqn` or `ipv6_mreq`: the group comes first. The interface is the route's choice."""
+        if isinstance(value, int) or len(value) < size + 4:
+            return -EINVAL
+        port = self._bound(now)
+        if isinstance(port, int):
+            return port
+        group = value[:size]
+        return self.host.join_group(port, group, now) if join else self.host.leave_group(port, group, now)
+
+    def _multicast_interface(self, value: int | bytes, now: int) -> int:
+        """IP_MULTICAST_IF: a local address (`struct in_addr`, or the second word of ip_mreqn), 0.0.0.0 for any."""
+        if isinstance(value, int) or len(value) < 4:
+            return -EINVAL
+        address = value[4:8] if len(value) >= 8 else value[:4]
+        port = self._bound(now)
+        if isinstance(port, int):
+            return port
+        if not any(address):
+            port.multicast_interface = ""
+            return 0
+        for interface in self.host.interfaces.values():
+            if any(held == address for held, _ in interface.addresses):
+                port.multicast_interface = interface.name
+                return 0
+        return -EADDRNOTAVAIL
+
+
+def _configure(port: UdpPort, named: int, number: int) -> None:
+    """What an option does to the port."""
+    if named == _RCVBUF:
+        port.rcvbuf = number
+    elif named == _BROADCAST:
+        port.broadcast = number != 0
+    elif named in (_TTL, _HOPS) and number >= 0:
+        port.ttl_hops = number
+    elif named in (_TOS, _TCLASS):
+        port.tos = max(number, 0) & 0xFF
+    elif named in (_MULTICAST_TTL, _MULTICAST_HOPS):
+        port.multicast_ttl_hops = 1 if number < 0 else number
+    elif named in (_MULTICAST_LOOP, _MULTICAST_LOOP_6):
+        port.multicast_loop = number != 0
