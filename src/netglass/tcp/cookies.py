@@ -3,12 +3,13 @@
 What it would have to remember it hides in the SYN-ACK, and the peer brings it back in the ACK. The SYN-ACK's sequence
 number is the cookie:
 
-    H(flow) + the peer's ISN + (minutes << 24) + ((H'(flow, minutes) + place in the MSS table) mod 2**24)
+    H(flow) + the peer's ISN + (minutes << 24) + ((H'(flow, the peer's ISN, minutes) + place in MSS table) mod 2**24)
 
 Nobody else can make one that fits: the hashes are keyed. The minutes let it grow old. There is room for two bits of MSS
 and for nothing more; if both ends use timestamps, the low six bits of ours carry the window scale and SACK, and without
 timestamps a connection from a cookie has neither. And a cookie that is lost is never sent again, nor asked for if the
-ACK is lost: nobody knows of it. Layout and numbers are Linux's (net/ipv4/syncookies.c).
+ACK is lost: nobody knows of it. Layout and numbers are Linux's (net/ipv4/syncookies.c); but there H' leaves out the
+peer's ISN, so that an ACK numbered one or two too high passes with a smaller MSS.
 """
 
 from __future__ import annotations
@@ -56,18 +57,18 @@ class SynCookies:
         """The sequence number for a SYN-ACK, 32 bits, to a peer whose SYN had `irs` and `mss`."""
         flow = self._flow(key)
         count = now // PERIOD
-        low = (self._hash(1, flow, count) + _place(mss, _table(key[2]))) & _LOW
-        return (self._hash(0, flow, 0) + irs + (count << _COUNT_SHIFT) + low) & MASK
+        low = (self._hash(flow, irs, count) + _place(mss, _table(key[2]))) & _LOW
+        return (self._hash(flow) + irs + (count << _COUNT_SHIFT) + low) & MASK
 
     def mss(self, cookie: int, key: HalfOpenKey, irs: int, now: int) -> int:
         """The MSS in `cookie`; 0 if it is none of ours, or too old, or was made for somebody else."""
         flow = self._flow(key)
         count = now // PERIOD
-        rest = (cookie - self._hash(0, flow, 0) - irs) & MASK
+        rest = (cookie - self._hash(flow) - irs) & MASK
         age = (count - (rest >> _COUNT_SHIFT)) & 0xFF
         if age >= PERIODS_VALID:
             return 0
-        place = (rest - self._hash(1, flow, count - age)) & _LOW
+        place = (rest - self._hash(flow, irs, count - age)) & _LOW
         table = _table(key[2])
         return table[place] if place < len(table) else 0
 
@@ -101,8 +102,8 @@ class SynCookies:
     def _flow(self, key: HalfOpenKey) -> bytes:
         return key[2] + key[0] + (self._port << 16 | key[1]).to_bytes(4, "big")
 
-    def _hash(self, number: int, flow: bytes, count: int) -> int:
-        text = flow + bytes((number,)) + (count & MASK).to_bytes(4, "big")
+    def _hash(self, flow: bytes, irs: int = -1, count: int = -1) -> int:
+        text = flow + irs.to_bytes(5, "big", signed=True) + count.to_bytes(5, "big", signed=True)
         return int.from_bytes(blake2b(text, digest_size=4, key=self._secret).digest(), "big")
 
 
