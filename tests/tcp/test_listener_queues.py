@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from netglass.tcp.config import TcpConfig, TcpSettings
+from netglass.tcp.half_open import HalfOpen
 from netglass.tcp.state import ESTABLISHED
+from netglass.tcp.syn_queue import SynQueue
 from netglass.times import MILLISECOND, MINUTE, NEVER, SECOND
 from netglass.wire.tcp import ACK, FIN, PSH, RST, SYN, TcpSegment
 from tests.tcp.listening import CLIENT, MSS, SERVER, Port, Told, without_cookies
@@ -347,3 +349,14 @@ def test_a_syn_after_time_wait_starts_where_the_host_says() -> None:
     port.listener.receive_segment(syn, CLIENT, SERVER, 1500, 0, port.now, iss=2**32 + 17)
     port.drain()
     port.expect(SYN | ACK, 1000, seq=17, ack=6)
+
+
+def test_entries_that_left_are_not_kept_for_their_timers() -> None:
+    queue = SynQueue()
+    for number in range(10_000):
+        entry = HalfOpen((CLIENT, number, SERVER), 0, 0, 0)
+        queue.add(entry, SECOND + number)
+        if len(queue.entries) > 10:
+            queue.remove(queue.oldest())
+    assert len(queue._timers) < 200
+    assert queue.deadline == queue.oldest().expires == SECOND + 9_990

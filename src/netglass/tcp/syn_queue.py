@@ -1,16 +1,19 @@
 """The SYN queue as a data structure: entries by key, the oldest first, and a timer for each.
 
 The timers are a lazy heap: an entry has one item there, which may be earlier than its timer; items of entries that have
-left stay until their time comes or the queue is empty. `deadline` is exact all the same: the first item is put right
-after every change.
+left stay until their time comes, or until they are the majority. `deadline` is exact all the same: the first item is
+put right after every change.
 """
 
 from __future__ import annotations
 
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Final
 
 from netglass.tcp.half_open import HalfOpen, HalfOpenKey
 from netglass.times import NEVER
+
+_FEW: Final = 64
 
 
 class SynQueue:
@@ -38,8 +41,9 @@ class SynQueue:
         if entry.retries == 0:
             self.young -= 1
         entry.expires = NEVER
-        if not self.entries:
-            self._timers.clear()
+        if len(self._timers) > 2 * len(self.entries) + _FEW:
+            self._timers = [item for item in self._timers if item[2].expires != NEVER]
+            heapify(self._timers)
         self._settle()
 
     def postpone(self, entry: HalfOpen, expires: int) -> None:
