@@ -85,6 +85,7 @@ class Io:
         """A listening TCP socket. Without an address: any IPv4 one, any IPv6 one on a host that has no other; "::" is
         both."""
         machine = self.machine
+        address = address or ("::" if machine.has_version(6) else "0.0.0.0")
         family = self._family(address)
         listener = Listener(machine, machine.sockets.socket(family, SOCK_STREAM, 0), f"port {port}")
         listener.set_options(options)

@@ -58,13 +58,11 @@ class Router:
                 self._route_inner(machine)
 
     def _route_leaf(self, machine: Machine) -> None:
-        """One cable: the neighbour, and everything else through it if it is a router."""
+        """One cable: everything goes there. What the neighbour does with what is not for it is its affair."""
         port = machine.ports[0]
         peer = port.peer
         for address, _ in peer.interface.addresses:
             self._add(machine, address, port)
-        if not peer.machine.host.config.forwarding:
-            return
         for size in sorted({len(address) for address, _ in port.interface.addresses}):
             gateways = [address for address, _ in peer.interface.addresses if len(address) == size]
             self._add_network(machine, bytes(size), 0, port.interface, gateways[0] if gateways else b"")
