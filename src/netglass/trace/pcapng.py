@@ -1,0 +1,175 @@
+"""Captures in the pcapng format (draft-ietf-opsawg-pcapng): what tcpdump would have seen on every host, at once.
+
+One interface for each host's interface, called "client:eth0". A packet is there twice, as it left and as it came in,
+with the same packet id; a comment says what a cable or a host did to it. The bytes depend on nothing but the
+recording: virtual time zero is the epoch.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from netglass.errors import MisuseError
+from netglass.trace.recorder import Recorder
+from netglass.trace.records import Dropped, Received, Sent
+from netglass.trace.transmissions import Transmission
+from netglass.wire.packet import packet_bytes
+
+SECTION_HEADER: Final = 0x0A0D0D0A
+INTERFACE: Final = 1
+ENHANCED_PACKET: Final = 6
+BYTE_ORDER: Final = 0x1A2B3C4D
+
+LINKTYPE_RAW: Final = 101  # the packet begins with its IP header
+COMMENT: Final = 1
+SECTION_APPLICATION: Final = 4
+INTERFACE_NAME: Final = 2
+INTERFACE_RESOLUTION: Final = 9
+PACKET_FLAGS: Final = 2
+PACKET_ID: Final = 5
+INBOUND: Final = 1
+OUTBOUND: Final = 2
+
+_NANOSECONDS: Final = bytes([9])  # times count units of 10**-9 s
+
+
+class Frame:
+    """One packet as one host's interface saw it."""
+
+    __slots__ = ("comment", "data", "direction", "host", "interface", "number", "time")
+
+    def __init__(self, host: str, interface: str, direction: int, time: int, data: bytes) -> None:
+        self.host: str = host
+        self.interface: str = interface
+        self.direction: int = direction  # INBOUND or OUTBOUND
+        self.time: int = time
+        self.data: bytes = data
+        self.number: int = 0  # of the transmission; 0: it never came to a cable
+        self.comment: str = ""
+
+
+def write_pcapng(recorder: Recorder, file: str | Path | BinaryIO, vantage: str | None = None) -> int:
+    """Writes what was recorded; the number of packets written. `vantage` names the one host whose interfaces count,
+    as if tcpdump had run only there."""
+    if vantage is not None and vantage not in recorder.hosts():
+        raise MisuseError(f"nothing was recorded of a host {vantage!r}; there are {', '.join(recorder.hosts())}")
+    frames = [frame for frame in frames_of(recorder) if vantage in (None, frame.host)]
+    data = pcapng_bytes(frames)
+    if isinstance(file, (str, Path)):
+        Path(file).write_bytes(data)
+    else:
+        file.write(data)
+    return len(frames)
+
+
+def pcapng_bytes(frames: list[Frame]) -> bytes:
+    """The whole capture."""
+    names = list(dict.fromkeys([(frame.host, frame.interface) for frame in frames]))
+    numbers = {name: number for number, name in enumerate(names)}
+    blocks = [_section_header()]
+    blocks += [_interface(f"{host}:{interface}") for host, interface in names]
+    # A decryption secrets block (TLS key log) belongs here, before the packets that need it.
+    blocks += [_packet(frame, numbers[frame.host, frame.interface]) for frame in frames]
+    return b"".join(blocks)
+
+
+# -- frames from events
+
+
+def frames_of(recorder: Recorder) -> list[Frame]:
+    """What every interface saw, in order of time."""
+    transmissions = recorder.transmissions()
+    plugs = _plugs(transmissions)
+    leaving: dict[int, list[Transmission]] = {}
+    coming: dict[int, Transmission] = {}
+    for each in transmissions:
+        if each.sent_by is not None:
+            leaving.setdefault(id(each.sent_by), []).append(each)
+        if each.arrival_order >= 0:
+            coming[each.arrival_order] = each
+    frames: list[Frame] = []
+    for order, event in enumerate(recorder.events):
+        if isinstance(event, Sent) and event.packet is not None:
+            frame = Frame(event.host, event.interface, OUTBOUND, event.time, packet_bytes(event.packet))
+            frames.append(_outbound(frame, leaving.get(id(event), [])))
+        elif isinstance(event, Received) and event.packet is not None:
+            brought = coming.get(order)
+            data = (brought.carried.frame if brought is not None else None) or packet_bytes(event.packet)
+            frames.append(_inbound(Frame(event.host, event.interface, INBOUND, event.time, data), brought))
+        elif isinstance(event, Dropped) and order in coming:
+            brought = coming[order]
+            interface = plugs.get((event.host, brought.carried.link), brought.carried.link)
+            frames.append(
+                _inbound(Frame(event.host, interface, INBOUND, event.time, brought.carried.frame or b""), brought)
+            )
+    return frames
+
+
+def _plugs(transmissions: list[Transmission]) -> dict[tuple[str, str], str]:
+    # (host, cable) -> interface, as far as packets went through it.
+    plugs: dict[tuple[str, str], str] = {}
+    for each in transmissions:
+        if each.sent_by is not None:
+            plugs[each.source, each.carried.link] = each.sent_by.interface
+        if each.received is not None:
+            plugs[each.destination, each.carried.link] = each.received.interface
+    return plugs
+
+
+def _outbound(frame: Frame, transmissions: list[Transmission]) -> Frame:
+    if not transmissions:
+        return frame
+    first = transmissions[0]
+    frame.number = first.carried.number
+    words = [first.note] if first.note else []
+    if first.lost:
+        words.insert(0, "lost")
+    frame.comment = ": ".join(words)
+    return frame
+
+
+def _inbound(frame: Frame, brought: Transmission | None) -> Frame:
+    if brought is None:
+        return frame
+    frame.number = brought.carried.number
+    words = [brought.note] if brought.note else []
+    words += [f"dropped by {frame.host}: {reason}" for reason in brought.drops]
+    frame.comment = "; ".join(words)
+    return frame
+
+
+# -- blocks
+
+
+def _section_header() -> bytes:
+    body = struct.pack("<IHHq", BYTE_ORDER, 1, 0, -1)  # version 1.0, length not told
+    return _block(SECTION_HEADER, body, [(SECTION_APPLICATION, b"netglass")])
+
+
+def _interface(name: str) -> bytes:
+    body = struct.pack("<HHI", LINKTYPE_RAW, 0, 0)  # packets are not cut
+    return _block(INTERFACE, body, [(INTERFACE_NAME, name.encode()), (INTERFACE_RESOLUTION, _NANOSECONDS)])
+
+
+def _packet(frame: Frame, interface: int) -> bytes:
+    size = len(frame.data)
+    body = struct.pack("<IIIII", interface, frame.time >> 32, frame.time & 0xFFFFFFFF, size, size) + _padded(frame.data)
+    options = [(PACKET_FLAGS, struct.pack("<I", frame.direction))]
+    if frame.number:
+        options.append((PACKET_ID, struct.pack("<Q", frame.number)))
+    if frame.comment:
+        options.insert(0, (COMMENT, frame.comment.encode()))
+    return _block(ENHANCED_PACKET, body, options)
+
+
+def _block(kind: int, body: bytes, options: list[tuple[int, bytes]]) -> bytes:
+    parts = [struct.pack("<HH", code, len(value)) + _padded(value) for code, value in options]
+    body += b"".join(parts) + bytes(4)  # the end of options
+    size = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + size + body + size
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) & 3)
