@@ -1,9 +1,9 @@
 """Who holds which port of one protocol, who may share it, and which one comes next.
 
 Sharing follows Linux (inet_csk_bind_conflict, udp_lib_lport_inuse): two sockets may hold one port if their local
-addresses differ and none is a wildcard; or if both set SO_REUSEADDR and neither listens; or if both set
-SO_REUSEPORT. What a `connect` picked by itself may be picked again for another remote end, but counts like any other
-for a `bind`.
+addresses differ and none is a wildcard; or if both set SO_REUSEADDR and the one that is there does not listen; or if
+both set SO_REUSEPORT. What a `connect` picked by itself may be picked again for another remote end, but counts like
+any other for a `bind`.
 
 A local address is 4 or 16 bytes; `bytes(4)` is any IPv4 address, `bytes(16)` any IPv6 address, b"" any of both.
 """
@@ -39,12 +39,12 @@ class Binding:
         self.picked: bool = picked  # by connect, which may pick it again for another remote end
 
     def conflicts(self, other: Binding) -> bool:
+        """True if this one cannot be had beside `other`, which is held already."""
         if not overlap(self.local, other.local):
             return False
         if self.reuse_port and other.reuse_port:
             return False
-        shared = self.reuse_address and other.reuse_address
-        return not shared or self.listening or other.listening
+        return not (self.reuse_address and other.reuse_address) or other.listening
 
 
 class Reservation(Endpoint):

@@ -148,10 +148,20 @@ class Schedule:
                 elif deadline < NEVER:
                     self._file(endpoint, deadline)
 
+        self._uncover()
+
     def unfile(self, endpoint: Endpoint) -> None:
         if endpoint.scheduled_at < NEVER:
             endpoint.scheduled_at = NEVER
             self._grown_stale()
+            self._uncover()
+
+    def _uncover(self) -> None:
+        """The first entry is never stale, or the clock would run on for the sake of what no longer exists."""
+        heap = self._heap
+        while heap and heap[0][2].scheduled_at != heap[0][0]:
+            heappop(heap)
+            self._stale -= 1
 
     def _file(self, endpoint: Endpoint, deadline: int) -> None:
         stale = endpoint.scheduled_at < NEVER
