@@ -75,9 +75,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
     build = "compiled" if compiled() else "pure Python"
-    print(
-        f"netglass ({build}), Python {sys.version.split()[0]}: {options.megabytes} MB over 100 Mbit/s, {DELAY_MS} ms one way"
-    )
+    print(f"netglass ({build}), Python {sys.version.split()[0]}")
+    print(f"{options.megabytes} MB over 100 Mbit/s, {DELAY_MS} ms one way, queue: one bandwidth-delay product")
     print(f"{'packets':>9} {'lost':>6} {'virtual s':>10} {'Mbit/s':>8} {'CPU s':>8} {'packets/CPU-s':>14}")
     rates = []
     for _ in range(options.repeat):

@@ -250,6 +250,19 @@ def test_a_connect_gives_up_after_its_retries(net, client):
     assert net.now() == 127 * SECOND
 
 
+def test_a_connect_that_failed_leaves_nothing_behind(net, client):
+    def try_twice(io):
+        for _ in range(2):
+            with pytest.raises(ConnectionRefusedError):
+                yield from io.connect("server", 80, source_port=5555)
+        return "refused twice"
+
+    process = client.spawn(try_twice)
+    net.run()
+    assert process.result == "refused twice"
+    assert client.netstat() == []
+
+
 def test_receive_and_accept_with_a_timeout(net, client, server):
     def wait_in_vain(io):
         stream = yield from io.connect("server", 80)

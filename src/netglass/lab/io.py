@@ -88,9 +88,13 @@ class Io:
         address = address or ("::" if machine.has_version(6) else "0.0.0.0")
         family = self._family(address)
         listener = Listener(machine, machine.sockets.socket(family, SOCK_STREAM, 0), f"port {port}")
-        listener.set_options(options)
-        listener.check(machine.sockets.bind(listener.fd, (address, port), self.now()), "bind")
-        listener.check(machine.sockets.listen(listener.fd, backlog, self.now()), "listen")
+        try:
+            listener.set_options(options)
+            listener.check(machine.sockets.bind(listener.fd, (address, port), self.now()), "bind")
+            listener.check(machine.sockets.listen(listener.fd, backlog, self.now()), "listen")
+        except OSError:
+            listener.close()
+            raise
         return listener
 
     def connect(
@@ -101,10 +105,14 @@ class Io:
         address = self._reachable(host)
         family = self._family(address)
         stream = Stream(machine, machine.sockets.socket(family, SOCK_STREAM, 0), f"{host} port {port}")
-        stream.set_options(options)
-        if source_port:
-            stream.check(machine.sockets.bind(stream.fd, ("", source_port), self.now()), "bind")
-        yield from stream.connect((address, port), timeout)
+        try:
+            stream.set_options(options)
+            if source_port:
+                stream.check(machine.sockets.bind(stream.fd, ("", source_port), self.now()), "bind")
+            yield from stream.connect((address, port), timeout)
+        except OSError:
+            stream.close()
+            raise
         return stream
 
     def udp(self, port: int = 0, address: str = "", options: Options = ()) -> Datagrams:
@@ -291,7 +299,7 @@ class Datagrams(Socket):
 
 def start(machine: Machine, program: Program, args: tuple[object, ...], name: str) -> Process:
     """A process on `machine` that runs `program(io, *args)`; its first step comes when time goes on."""
-    name = name or program.__name__
+    name = name or str(getattr(program, "__name__", "program"))
     steps = program(Io(machine, name), *args)
     if not isinstance(steps, Generator):
         raise MisuseError(f'a program is a generator function, it waits with "yield from"; {name} returned {steps!r}')

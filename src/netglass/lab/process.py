@@ -9,6 +9,8 @@
 
 A blocking call is a call of `sockets`, and, while it says "try again", a wait for readiness: the generator yields a
 `Wait`, its process watches the socket, and goes on when something may have changed. Nothing here knows TCP.
+
+A process is more a thread than a process of an operating system: what a program leaves open stays open when it ends.
 """
 
 from __future__ import annotations
