@@ -6,7 +6,8 @@
     tcp.expect_nothing()
     assert tcp.state is ESTABLISHED
 
-One function for each state of RFC 9293 makes a connection that is in it, by a real exchange, with the numbers that the test names: `snd_nxt` is the next
+One function for each state of RFC 9293 makes a connection that is in it, by a real exchange, with the numbers that the
+test names: `snd_nxt` is the next
 number that the connection under test will use, `rcv_nxt` the next that it expects.
 """
 
@@ -35,6 +36,7 @@ def plain() -> TcpConfig:
     config.sack = False
     config.window_scaling = False
     config.congestion_control = "reno"
+    config.rmem = (4096, 65535, 65535)
     return config
 
 

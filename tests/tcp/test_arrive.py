@@ -404,3 +404,36 @@ def test_no_segment_raises_or_makes_an_illegal_transition(
     tcp.close()
     tcp.wait("2h")
     assert tcp.state is CLOSED, "nothing may stay for ever once the application has gone"
+
+
+# -- D-SACK (RFC 2883): what came twice is told once
+
+
+def with_sack() -> Tcp:
+    config = plain()
+    config.sack = True
+    return established(snd_nxt=1000, rcv_nxt=5000, config=config, options=TcpOptions(mss=1460, sack_permitted=True))
+
+
+def test_text_below_rcv_nxt_is_reported() -> None:
+    tcp = with_sack()
+    tcp.inject(ACK, seq=5000, ack=1000, data=b"x" * 100)
+    tcp.expect(ACK, ack=5100)
+    tcp.inject(ACK, seq=5000, ack=1000, data=b"x" * 100)
+    assert tcp.expect(ACK, ack=5100).sack == ((5000, 5100),)
+
+
+def test_overlap_ahead_of_the_gap_is_reported_before_the_blocks() -> None:
+    tcp = with_sack()
+    tcp.inject(ACK, seq=5200, ack=1000, data=b"x" * 100)
+    assert tcp.expect(ACK, ack=5000).sack == ((5200, 5300),)
+    tcp.inject(ACK, seq=5250, ack=1000, data=b"x" * 100)
+    assert tcp.expect(ACK, ack=5000).sack == ((5250, 5300), (5200, 5350))
+
+
+def test_a_filled_gap_reports_what_it_covered_again() -> None:
+    tcp = with_sack()
+    tcp.inject(ACK, seq=5200, ack=1000, data=b"x" * 100)
+    tcp.inject(ACK, seq=5000, ack=1000, data=b"x" * 250)
+    tcp.expect(ACK, ack=5000)
+    assert tcp.expect(ACK, ack=5300).sack == ((5200, 5250),)

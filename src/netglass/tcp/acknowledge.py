@@ -141,6 +141,9 @@ def take_text(tcb: Tcb, segment: TcpSegment, seq: int, size: int, now: int) -> N
         tcb.in_bytes += advance
         tcb.woken |= POLLIN
     if not advance or had_gap:
+        if received.duplicate is not None:
+            report_duplicate(tcb, received.duplicate)
+            received.duplicate = None
         # A gap appeared, or one was filled: say so at once (RFC 5681 §4.2).
         if not advance:
             tcb.counters.add("out-of-order")
@@ -148,6 +151,15 @@ def take_text(tcb: Tcb, segment: TcpSegment, seq: int, size: int, now: int) -> N
         schedule_now(tcb)
         return
     schedule(tcb, now)
+
+
+def report_duplicate(tcb: Tcb, again: tuple[int, int]) -> None:
+    """RFC 2883 §4: one block, at the head of the next ACK; two pieces that touch are one."""
+    known = tcb.dsack
+    if known is None:
+        tcb.dsack = again
+    elif again[0] <= known[1] and known[0] <= again[1]:
+        tcb.dsack = (min(known[0], again[0]), max(known[1], again[1]))
 
 
 def quick_again(tcb: Tcb) -> None:

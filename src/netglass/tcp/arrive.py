@@ -32,7 +32,7 @@ from netglass.tcp.state import (
     TIME_WAIT,
 )
 from netglass.tcp.tcb import ACK_DUE, RESET_DUE, SYN_DUE, Tcb
-from netglass.tcp.transmit import syn_window
+from netglass.tcp.transmit import syn_space
 from netglass.times import NEVER, SECOND
 from netglass.wire.checksum import Buffer
 from netglass.wire.seq import unwrap
@@ -79,7 +79,7 @@ def in_syn_sent(tcb: Tcb, segment: TcpSegment, now: int) -> None:
         return
     tcb.irs = segment.seq
     tcb.rcv_nxt = tcb.rcv_wup = segment.seq + 1
-    tcb.rcv_adv = tcb.rcv_nxt + syn_window(tcb)
+    tcb.rcv_adv = tcb.rcv_nxt + syn_space(tcb)
     options.agree(tcb, segment, now)
     tcb.last_heard_at = now
     if flags & ACK:
@@ -172,7 +172,8 @@ def answer_unacceptable(tcb: Tcb, segment: TcpSegment, reason: str, now: int) ->
         seq = unwrap(segment.seq, tcb.rcv_nxt)
         if seq + segment.length <= tcb.rcv_nxt:
             tcb.dsack = (seq, seq + segment.length)
-    if not segment.length or segment.flags & SYN:
+    takes_number = segment.length > 0 or segment.flags & FIN != 0
+    if not takes_number or segment.flags & SYN:
         if now - tcb.answered_at < tcb.config.invalid_ratelimit:
             tcb.counters.add("answer-rate-limited")
             return

@@ -118,7 +118,7 @@ class Connection(Endpoint):
         tcb.passive = True
         tcb.irs = irs
         tcb.rcv_nxt = tcb.rcv_wup = irs + 1
-        tcb.rcv_adv = tcb.rcv_nxt + transmit.syn_window(tcb)
+        tcb.rcv_adv = tcb.rcv_nxt + transmit.syn_space(tcb)
         tcb.snd_wnd = tcb.max_snd_wnd = window
         tcb.snd_wl1 = irs
         tcb.snd_wl2 = tcb.iss

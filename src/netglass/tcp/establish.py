@@ -19,7 +19,6 @@ def establish(tcb: Tcb, now: int) -> None:
     tcb.rcv_mss = min(options.DEFAULT_MSS_V4, tcb.most_rcv_mss)
     if tcb.rcv_wscale == ABSENT:
         tcb.rcv_wscale = 0
-        tcb.rcvbuf = min(tcb.rcvbuf, options.MOST_UNSCALED)
     tcb.received = ReceiveBuffer(tcb.rcv_nxt)
     tcb.quick_acks = min(tcb.config.quick_acks, max(2, tcb.rcvbuf // (2 * tcb.rcv_mss)))
     tcb.last_sent_at = now

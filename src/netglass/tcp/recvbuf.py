@@ -41,12 +41,23 @@ _START: Final = attrgetter("start")
 class ReceiveBuffer:
     """Reassembles the incoming stream. Sequence numbers are unwrapped."""
 
-    __slots__ = ("_offset", "_pieces", "_ranges", "_recent", "_waiting_pieces", "next", "readable", "waiting")
+    __slots__ = (
+        "_offset",
+        "_pieces",
+        "_ranges",
+        "_recent",
+        "_waiting_pieces",
+        "duplicate",
+        "next",
+        "readable",
+        "waiting",
+    )
 
     def __init__(self, start: int) -> None:
         self.next: int = start  # RCV.NXT as far as data is concerned: the first byte that has not arrived
         self.readable: int = 0  # bytes in order and unread
         self.waiting: int = 0  # bytes ahead of a gap
+        self.duplicate: tuple[int, int] | None = None  # what insert() was given and already held ahead of the gap
         self._pieces: deque[Buffer] = deque()
         self._offset: int = 0  # bytes of the first piece that were read
         self._ranges: list[_Range] = []
@@ -85,6 +96,10 @@ class ReceiveBuffer:
 
     def _deliver(self, seq: int, end: int, chunks: tuple[Buffer, ...]) -> None:
         """[seq, end) reaches past `next`: it fills the gap, and every range that it meets comes into order."""
+        first_held = self._ranges[0] if self._ranges else None
+        if first_held is not None and first_held.start < end:
+            # Linux tells of the first only (tcp_ofo_queue).
+            self.duplicate = (first_held.start, min(first_held.end, end))
         while self._ranges and self._ranges[0].start <= end:
             first = self._ranges.pop(0)
             self._forget(first)
@@ -101,6 +116,8 @@ class ReceiveBuffer:
         if index > 0 and ranges[index - 1].end >= seq:
             index -= 1
             held = ranges[index]
+            if held.end > seq:
+                self._repeat(seq, min(held.end, end))
         else:
             first = min(end, ranges[index].start) if index < len(ranges) else end
             held = _Range(seq, seq, [])
@@ -109,6 +126,8 @@ class ReceiveBuffer:
         after = index + 1
         while after < len(ranges) and ranges[after].start <= end:
             other = ranges[after]
+            if other.start < end:
+                self._repeat(other.start, min(other.end, end))
             self._extend(held, cut_all(chunks, held.end - seq, other.start - seq), other.start)
             self._forget(other)
             self._extend(held, other.pieces, other.end)
@@ -117,6 +136,13 @@ class ReceiveBuffer:
         if held.end < end:
             self._extend(held, cut_all(chunks, held.end - seq, end - seq), end)
         self._remember(held)
+
+    def _repeat(self, start: int, end: int) -> None:
+        """[start, end) came again: what RFC 2883 lets us tell. Of several pieces the first, as in Linux."""
+        if self.duplicate is None:
+            self.duplicate = (start, end)
+        elif start <= self.duplicate[1]:
+            self.duplicate = (self.duplicate[0], max(end, self.duplicate[1]))
 
     def _extend(self, held: _Range, pieces: list[Buffer], end: int) -> None:
         self.waiting += end - held.end

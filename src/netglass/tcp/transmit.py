@@ -70,12 +70,13 @@ def syn(tcb: Tcb, now: int) -> TcpSegment:
     tcb.snd_nxt = tcb.iss + 1
     if tcb.retransmit_at == NEVER:
         tcb.retransmit_at = now + tcb.rtt.backed_off(tcb.backoff)
-    window = syn_window(tcb)
+    space = syn_space(tcb)
+    window = min(space, options.MOST_UNSCALED)  # never scaled in a SYN (RFC 7323 §2.2)
     if tcb.state is SYN_SENT:
         flags, ack, ecr = SYN, 0, 0
     else:
         flags, ack, ecr = SYN | ACK, tcb.rcv_nxt & MASK, tcb.ts_recent
-        tcb.rcv_adv = tcb.rcv_nxt + window
+        tcb.rcv_adv = tcb.rcv_nxt + space
         tcb.rcv_wup = tcb.rcv_nxt
     ts_val = options.timestamp(tcb, now) if tcb.ts_ok else ABSENT
     return TcpSegment(
@@ -91,15 +92,15 @@ def syn(tcb: Tcb, now: int) -> TcpSegment:
     )
 
 
-def syn_window(tcb: Tcb) -> int:
-    """Never scaled in a SYN (RFC 7323 §2.2); whole segments, as Linux offers it."""
+def syn_space(tcb: Tcb) -> int:
+    """The room that a connection begins with: whole segments. As in Linux, more is accepted than the 16 bits of a SYN can tell."""
     space = tcb.rcvbuf
     mss = options.announced_mss(tcb)
     if tcb.settings.window_clamp:
         space = min(space, tcb.settings.window_clamp)
     if space > mss:
         space -= space % mss
-    return min(space, options.MOST_UNSCALED)
+    return space
 
 
 def probe(tcb: Tcb, now: int) -> TcpSegment:
@@ -272,13 +273,11 @@ def finish(tcb: Tcb, seq: int, chunks: tuple[Buffer, ...], size: int, flags: int
     scale = tcb.rcv_wscale
     if scale > 0:
         window = (window + (1 << scale) - 1) >> scale
-        if window > 65535:
-            window = 65535
         edge = rcv_nxt + (window << scale)
     else:
-        if window > 65535:
-            window = 65535
         edge = rcv_nxt + window
+    if window > 65535:
+        window = 65535
     if edge > tcb.rcv_adv:
         tcb.rcv_adv = edge
     tcb.rcv_wup = rcv_nxt
