@@ -31,7 +31,7 @@ class Bench:
         self.host = Host(HOST_NAME, config, Rng(1), probe)
         self.sockets = Sockets(self.host)
         self.sent: deque[tuple[int, IpPacket]] = deque()
-        self.interface = self.host.add_interface("tun0", mtu=settings.interface_mtu)
+        self.interface = self.host.add_interface("tun0", mtu=settings.mtu)
         self.host.add_address(self.interface, settings.local, settings.local_prefix)
         self.host.add_route(bytes(len(settings.local)), 0, self.interface)
 
@@ -46,7 +46,7 @@ class Bench:
             self.sent.append((self.now, out[1]))
 
     def run_next(self, limit: int) -> bool:
-        """The next timer of the host fires, if due by `limit`; else the time is `limit`, unless NEVER. True if one did."""
+        """The next timer fires, if due by `limit`; else the time is `limit`, unless that is NEVER. True if one did."""
         deadline = self.host.deadline
         if deadline > limit or deadline >= NEVER:
             if limit < NEVER:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import Final
 
 from netglass.packetdrill import icmp_names
@@ -31,12 +32,11 @@ def seconds(time: int) -> str:
     return f"{time // SECOND}.{time % SECOND // MICROSECOND:06d}"
 
 
-def when_text(when: When, offset: int) -> str:
-    """`when` in seconds from the start; `offset` is what relative times count from."""
+def when_text(when: When) -> str:
+    """A time or a range in seconds, or `*`."""
     if when.clock is Clock.ANY:
-        return "any time"
-    start = seconds(when.start + offset)
-    return start if when.end is None else f"{start}~{seconds(when.end + offset)}"
+        return "*"
+    return seconds(when.start) if when.end is None else f"{seconds(when.start)}~{seconds(when.end)}"
 
 
 def packet_text(packet: Packet, version: int) -> str:
@@ -49,6 +49,24 @@ def packet_text(packet: Packet, version: int) -> str:
     else:
         parts += _icmp_text(packet, version)
     return " ".join(parts)
+
+
+def shown(actual: Packet, expected: Packet) -> Packet:
+    """`actual` without what `expected` does not speak of: fields of the IP header, the window, the ports."""
+    ip = replace(
+        actual.ip,
+        tos=actual.ip.tos if expected.ip.tos is not None else None,
+        ecn=actual.ip.ecn if expected.ip.ecn is not None else None,
+        flow_label=actual.ip.flow_label if expected.ip.flow_label else 0,
+        ttl_hops=actual.ip.ttl_hops if expected.ip.ttl_hops else 0,
+    )
+    if isinstance(actual, TcpPacket) and isinstance(expected, TcpPacket):
+        window = actual.window if expected.window is not None else None
+        ports = actual.ports if any(expected.ports) else (0, 0)
+        return replace(actual, ip=ip, window=window, ports=ports)
+    if isinstance(actual, UdpPacket) and isinstance(expected, UdpPacket):
+        return replace(actual, ip=ip, ports=actual.ports if any(expected.ports) else (0, 0))
+    return replace(actual, ip=ip)
 
 
 def _ip_text(ip: IpFields) -> list[str]:

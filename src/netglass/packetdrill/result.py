@@ -13,6 +13,7 @@ class Mismatch(Exception):  # noqa: N818 - not an error of the program: the outc
         self.reason = reason
         self.expected = expected
         self.got = got
+        self.line = 0  # where, if not at the event that is played now
 
 
 @dataclass(frozen=True, slots=True)

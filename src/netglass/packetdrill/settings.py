@@ -17,9 +17,10 @@ MAPPED: Final = "ipv4-mapped-ipv6"
 """The sockets are IPv6, the packets IPv4 (RFC 4291 §2.5.5.2)."""
 
 PORT: Final = 8080
-MTU_IPV4: Final = 1500
-MTU_IPV6: Final = 1520
-"""With a header of 40 bytes and not 20, this makes the MSS 1460 on both."""
+MTU: Final = 1500
+MTU_OVER_IPV6: Final = 1520
+"""For a script that says nothing of IPv6 and is run over it from the command line: the header takes 20 bytes more, and
+the MSS stays the 1460 that the script expects. A script that chooses IPv6 itself knows that its MSS is 1440."""
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Settings:
     prefix: int = 0  # of the local address; 0: by version
     bind_port: int = PORT
     connect_port: int = PORT
-    mtu: int = 0  # 0: by version
+    mtu: int = MTU
     tolerance: int = 4000 * MICROSECOND
     tolerance_permille: int = 125  # of the time since the event before; the larger of the two counts
     timestamp_tick: int = 0  # 0: timestamps that come out are not checked; else how much time one of their ticks is
@@ -62,14 +63,13 @@ class Settings:
     def local_prefix(self) -> int:
         return self.prefix or (16 if self.wire_version == 4 else 48)
 
-    @property
-    def interface_mtu(self) -> int:
-        return self.mtu or (MTU_IPV4 if self.wire_version == 4 else MTU_IPV6)
-
 
 def read_settings(head: Iterable[Setting], command_line: Iterable[Setting], path: str) -> Settings:
     """The script's own options, then those of the command line over them. Raises ScriptError for an unknown one."""
     settings = Settings()
+    head, command_line = tuple(head), tuple(command_line)
+    if ("ip_version", IPV6) in [(option.name, option.value) for option in command_line]:
+        settings.mtu = MTU_OVER_IPV6
     for option in (*head, *command_line):
         try:
             _apply(settings, option.name, option.value)
@@ -204,6 +204,9 @@ _READERS: Final[dict[str, Callable[[Settings, str], None]]] = {
     "verbose": _verbose,
     "dry_run": _dry_run,
 }
+
+SWITCHES: Final = frozenset({"tcp_ts_ecr_scaled", "strict_segments", "dry_run", "verbose", "debug", "send_omit_free"})
+"""Options that take no value."""
 
 # What only a real interface, a real interpreter or real memory needs.
 _WITHOUT_MEANING: Final = frozenset({"gateway_ip", "speed", "code_command", "code_format", "debug", "send_omit_free"})
