@@ -14,9 +14,12 @@ from netglass.errnos import EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP
 from netglass.host.host import Host
 from netglass.sockets.address import Address, show_address
 from netglass.sockets.constants import (
+    AF_INET,
     AF_INET6,
     INT_MAX,
+    IPPROTO_IP,
     IPPROTO_IPV6,
+    IPPROTO_TCP,
     O_NONBLOCK,
     O_RDWR,
     SO_ACCEPTCONN,
@@ -24,11 +27,9 @@ from netglass.sockets.constants import (
     SO_ERROR,
     SO_PROTOCOL,
     SO_RCVBUF,
-    SO_RCVBUFFORCE,
     SO_RCVLOWAT,
     SO_RCVTIMEO,
     SO_SNDBUF,
-    SO_SNDBUFFORCE,
     SO_SNDTIMEO,
     SO_TYPE,
     SOCK_DGRAM,
@@ -62,10 +63,6 @@ _ACCEPTCONN: Final = key(SOL_SOCKET, SO_ACCEPTCONN)
 _RCVLOWAT: Final = key(SOL_SOCKET, SO_RCVLOWAT)
 _SNDBUF: Final = key(SOL_SOCKET, SO_SNDBUF)
 _RCVBUF: Final = key(SOL_SOCKET, SO_RCVBUF)
-_SAME: Final[dict[int, int]] = {
-    key(SOL_SOCKET, SO_SNDBUFFORCE): _SNDBUF,
-    key(SOL_SOCKET, SO_RCVBUFFORCE): _RCVBUF,
-}
 
 Control = list[tuple[int, int, bytes]]
 """Ancillary data: (level, type, value), as recvmsg(2) returns it."""
@@ -180,8 +177,12 @@ class Description(Waker):
         number = number_in(level, value)
         if number is None:
             return -EINVAL
-        refused = rule.refusal(number)
-        return refused if refused < 0 else self.apply(_SAME.get(named, named), rule.fitted(number), now)
+        refused = rule.refusal(self._kind_bit(), number)
+        if refused < 0:
+            return refused
+        if rule.kept_only:
+            self.host.counters.add("socket-option-without-effect")
+        return self.apply(named, rule.fitted(number), now)
 
     def option(self, level: int, option: int, size: int, now: int) -> bytes | int:
         """getsockopt(2) into a buffer of `size` bytes: the bytes, or a negative errno."""
@@ -193,22 +194,23 @@ class Description(Waker):
             return timeval_out(timeout)[:size]
         rule = self.rule(level, named)
         if rule is None:
-            return -ENOPROTOOPT
+            # Linux ip_getsockopt says so of a level that is not its own; ipv6_getsockopt does not.
+            foreign = self.family == AF_INET and level not in (SOL_SOCKET, IPPROTO_IP, self.protocol)
+            return -EOPNOTSUPP if foreign else -ENOPROTOOPT
         return number_out(level, self.number(named, rule), size)
 
     def rule(self, level: int, named: int) -> Rule | None:
         """The rule of an option that this socket has."""
         if level == IPPROTO_IPV6 and self.family != AF_INET6:
             return None
-        rule = RULES.get(named)
-        return rule if rule is not None and rule.kinds & self._kind_bit() else None
+        if level == IPPROTO_TCP and self.kind != SOCK_STREAM:
+            return None
+        return RULES.get(named)
 
     def apply(self, named: int, number: int, now: int) -> int:
         """Keeps `number`, which the rule has fitted, and does what the option means."""
-        if named == _SNDBUF:
-            number = doubled(number, SNDBUF_LEAST)
-        elif named == _RCVBUF:
-            number = doubled(number, RCVBUF_LEAST)
+        if named in (_SNDBUF, _RCVBUF):
+            number = self._buffer_size(number, SNDBUF_LEAST if named == _SNDBUF else RCVBUF_LEAST)
         elif named == _RCVLOWAT:
             number = self._low_water(number)
         self.values[named] = number
@@ -251,6 +253,12 @@ class Description(Waker):
         else:
             self.send_timeout = timeout
         return 0
+
+    def _buffer_size(self, number: int, least: int) -> int:
+        size = doubled(number, least)
+        if size != 2 * number:
+            self.host.counters.add("socket-buffer-clamped")
+        return size
 
     def _low_water(self, number: int) -> int:
         # Linux: a negative low-water mark is the highest, zero means one.

@@ -1,8 +1,8 @@
 """The socket options whose value is one int, as data: who has them, what Linux takes, what it makes of it.
 
 An option is named by one int, `key(level, option)`. What an option does is the business of the kind of socket (its
-`apply`); options that only the kernel of a real machine could honour (SO_PRIORITY, SO_MARK ...) are remembered and
-read back, as a program expects. An option that is not here does not exist: -ENOPROTOOPT.
+`apply`). Options that change nothing here (SO_PRIORITY, IP_MTU_DISCOVER ...) are remembered and read back, as a
+program expects, and counted as "socket-option-without-effect". One that is not here does not exist: -ENOPROTOOPT.
 """
 
 from __future__ import annotations
@@ -61,12 +61,10 @@ from netglass.sockets.constants import (
     SO_PRIORITY,
     SO_PROTOCOL,
     SO_RCVBUF,
-    SO_RCVBUFFORCE,
     SO_RCVLOWAT,
     SO_REUSEADDR,
     SO_REUSEPORT,
     SO_SNDBUF,
-    SO_SNDBUFFORCE,
     SO_SNDLOWAT,
     SO_TIMESTAMP,
     SO_TYPE,
@@ -86,7 +84,6 @@ from netglass.sockets.constants import (
     TCP_NODELAY,
     TCP_NOTSENT_LOWAT,
     TCP_QUICKACK,
-    TCP_RTO_MAX_MS,
     TCP_SAVE_SYN,
     TCP_SYNCNT,
     TCP_THIN_DUPACK,
@@ -120,7 +117,7 @@ SNDBUF_LEAST: Final = 4608  # SOCK_MIN_SNDBUF
 class Rule:
     """What one option takes. `refusal` and `fitted` are the whole of it."""
 
-    __slots__ = ("default", "errno", "kinds", "least", "most", "treatment")
+    __slots__ = ("default", "elsewhere", "errno", "kept_only", "kinds", "least", "most", "treatment")
 
     def __init__(self, kinds: int, treatment: int, default: int, least: int, most: int, errno: int) -> None:
         self.kinds: int = kinds
@@ -129,9 +126,13 @@ class Rule:
         self.least: int = least
         self.most: int = most
         self.errno: int = errno
+        self.elsewhere: int = ENOPROTOOPT  # for a kind of socket that has the option only to read
+        self.kept_only: bool = False  # it changes nothing here: it is remembered, and counted
 
-    def refusal(self, number: int) -> int:
+    def refusal(self, kind: int, number: int) -> int:
         """0, or the negative errno with which Linux turns `number` down."""
+        if not self.kinds & kind:
+            return -self.elsewhere
         if self.treatment == _FIXED:
             return -self.errno
         if self.treatment == _WITHIN and not self.least <= number <= self.most:
@@ -172,32 +173,41 @@ def _fixed(kinds: int = ALL, default: int = 0, errno: int = ENOPROTOOPT) -> Rule
     return Rule(kinds, _FIXED, default, 0, 0, errno)
 
 
+def _kept(rule: Rule) -> Rule:
+    """An option without an effect on this stack."""
+    rule.kept_only = True
+    return rule
+
+
+def _elsewhere(errno: int, rule: Rule) -> Rule:
+    rule.elsewhere = errno
+    return rule
+
+
 _SOCKET: Final[dict[int, Rule]] = {
-    SO_DEBUG: _flag(),
+    SO_DEBUG: _kept(_flag()),
     SO_REUSEADDR: _flag(),
     SO_TYPE: _fixed(),
     SO_ERROR: _fixed(),
-    SO_DONTROUTE: _flag(),
+    SO_DONTROUTE: _kept(_flag()),
     SO_BROADCAST: _flag(),
     SO_SNDBUF: _any(default=BUFFER_DEFAULT),
     SO_RCVBUF: _any(default=BUFFER_DEFAULT),
     SO_KEEPALIVE: _flag(),
     SO_OOBINLINE: _flag(),
-    SO_NO_CHECK: _flag(),
-    SO_PRIORITY: _any(),
+    SO_NO_CHECK: _kept(_flag()),
+    SO_PRIORITY: _kept(_any()),
     SO_REUSEPORT: _flag(),
     SO_RCVLOWAT: _any(default=1),
     SO_SNDLOWAT: _fixed(default=1),
-    SO_TIMESTAMP: _flag(),
+    SO_TIMESTAMP: _kept(_flag()),
     SO_ACCEPTCONN: _fixed(),
-    SO_SNDBUFFORCE: _any(default=BUFFER_DEFAULT),
-    SO_RCVBUFFORCE: _any(default=BUFFER_DEFAULT),
-    SO_MARK: _any(),
+    SO_MARK: _kept(_any()),
     SO_PROTOCOL: _fixed(),
     SO_DOMAIN: _fixed(),
-    SO_BUSY_POLL: _within(0, INT_MAX),
-    SO_INCOMING_CPU: _any(default=-1),
-    SO_ZEROCOPY: _within(0, 1),
+    SO_BUSY_POLL: _kept(_within(0, INT_MAX)),
+    SO_INCOMING_CPU: _kept(_any(default=-1)),
+    SO_ZEROCOPY: _kept(_within(0, 1)),
 }
 
 # The defaults of TCP options that a host's configuration sets are read in `stream`.
@@ -213,36 +223,35 @@ _TCP: Final[dict[int, Rule]] = {
     TCP_DEFER_ACCEPT: _any(),
     TCP_WINDOW_CLAMP: _any(),
     TCP_QUICKACK: _flag(default=1),
-    TCP_THIN_LINEAR_TIMEOUTS: _within(0, 1),
-    TCP_THIN_DUPACK: _within(0, 1),
+    TCP_THIN_LINEAR_TIMEOUTS: _kept(_within(0, 1)),
+    TCP_THIN_DUPACK: _kept(_within(0, 1)),
     TCP_USER_TIMEOUT: _within(0, INT_MAX),
-    TCP_FASTOPEN: _any(),
+    TCP_FASTOPEN: _kept(_any()),
     TCP_NOTSENT_LOWAT: _any(),
-    TCP_SAVE_SYN: _within(0, 2),
+    TCP_SAVE_SYN: _kept(_within(0, 2)),
     TCP_FASTOPEN_CONNECT: _fixed(errno=EOPNOTSUPP),  # as with net.ipv4.tcp_fastopen = 0
-    TCP_FASTOPEN_NO_COOKIE: _within(0, 1),
+    TCP_FASTOPEN_NO_COOKIE: _kept(_within(0, 1)),
     TCP_INQ: _within(0, 1),
-    TCP_RTO_MAX_MS: _within(1000, 120_000),
 }
 
 _IP: Final[dict[int, Rule]] = {
     IP_TOS: _any(),
     IP_TTL: _within(-1, 255),
     IP_HDRINCL: _flag(RAW),
-    IP_RECVOPTS: _flag(),
-    IP_RETOPTS: _flag(),
+    IP_RECVOPTS: _kept(_flag()),
+    IP_RETOPTS: _kept(_flag()),
     IP_PKTINFO: _flag(),
-    IP_MTU_DISCOVER: _within(0, IP_PMTUDISC_OMIT, default=1),
-    IP_RECVERR: _flag(),
+    IP_MTU_DISCOVER: _kept(_within(0, IP_PMTUDISC_OMIT, default=1)),
+    IP_RECVERR: _kept(_flag()),
     IP_RECVTTL: _flag(),
     IP_RECVTOS: _flag(),
-    IP_FREEBIND: _flag(),
-    IP_TRANSPARENT: _flag(),
-    IP_RECVORIGDSTADDR: _flag(),
-    IP_MINTTL: _within(0, 255),
+    IP_FREEBIND: _kept(_flag()),
+    IP_TRANSPARENT: _kept(_flag()),
+    IP_RECVORIGDSTADDR: _kept(_flag()),
+    IP_MINTTL: _kept(_within(0, 255)),
     IP_NODEFRAG: _fixed(),
-    IP_BIND_ADDRESS_NO_PORT: _flag(),
-    IP_MULTICAST_TTL: _within(-1, 255, MESSAGES, default=1),
+    IP_BIND_ADDRESS_NO_PORT: _kept(_flag()),
+    IP_MULTICAST_TTL: _elsewhere(EINVAL, _within(-1, 255, MESSAGES, default=1)),
     IP_MULTICAST_LOOP: _flag(default=1),
 }
 
@@ -250,12 +259,12 @@ _IPV6: Final[dict[int, Rule]] = {
     IPV6_UNICAST_HOPS: _within(-1, 255),
     IPV6_MULTICAST_HOPS: _within(-1, 255, MESSAGES, default=1),
     IPV6_MULTICAST_LOOP: _within(0, 1, default=1),
-    IPV6_MTU_DISCOVER: _within(0, IP_PMTUDISC_OMIT, default=1),
-    IPV6_RECVERR: _flag(),
+    IPV6_MTU_DISCOVER: _kept(_within(0, IP_PMTUDISC_OMIT, default=1)),
+    IPV6_RECVERR: _kept(_flag()),
     IPV6_V6ONLY: _flag(),
     IPV6_RECVPKTINFO: _flag(),
     IPV6_RECVHOPLIMIT: _flag(),
-    IPV6_DONTFRAG: _flag(),
+    IPV6_DONTFRAG: _kept(_flag()),
     IPV6_RECVTCLASS: _flag(),
     IPV6_TCLASS: _within(-1, 255),
 }
@@ -303,16 +312,16 @@ _LINGER: Final = Struct("<ii")
 _TIMEVAL: Final = Struct("<qq")
 
 
-def linger_in(value: bytes) -> int:
-    """`struct linger` as seconds, -1 for off; -EINVAL for too few bytes."""
+def linger_in(value: bytes) -> tuple[bool, int] | None:
+    """`struct linger`: whether it is on, and seconds; None if it is too short."""
     if len(value) < _LINGER.size:
-        return -EINVAL
+        return None
     on, seconds = _LINGER.unpack_from(value)
-    return max(int(seconds), 0) if on else -1
+    return on != 0, max(int(seconds), 0)
 
 
-def linger_out(seconds: int) -> bytes:
-    return _LINGER.pack(1 if seconds >= 0 else 0, max(seconds, 0))
+def linger_out(on: bool, seconds: int) -> bytes:
+    return _LINGER.pack(1 if on else 0, seconds)
 
 
 def timeval_in(value: bytes) -> int:

@@ -30,6 +30,7 @@ from netglass.sockets.constants import (
     AF_INET,
     AF_INET6,
     FIONREAD,
+    IPPROTO_IPV6,
     IPPROTO_TCP,
     IPV6_V6ONLY,
     MSG_FASTOPEN,
@@ -72,7 +73,8 @@ UNCONNECTED: Final = 0
 CONNECTING: Final = 1
 CONNECTED: Final = 2
 
-_V6ONLY: Final = key(41, IPV6_V6ONLY)
+_V6ONLY: Final = key(IPPROTO_IPV6, IPV6_V6ONLY)
+_LINGER: Final = key(SOL_SOCKET, SO_LINGER)
 _RCVLOWAT: Final = key(SOL_SOCKET, SO_RCVLOWAT)
 _NOTSENT_LOWAT: Final = key(IPPROTO_TCP, TCP_NOTSENT_LOWAT)
 _CONGESTION_NAME_MAX: Final = 16
@@ -82,12 +84,12 @@ class StreamSocket(Description):
     """SOCK_STREAM."""
 
     __slots__ = (
-        "claimed_local",
-        "claimed_port",
         "connection",
         "error",
         "listener",
         "local",
+        "locked_local",
+        "locked_port",
         "phase",
         "port",
         "settings",
@@ -100,8 +102,8 @@ class StreamSocket(Description):
         self.settings.ttl = host.config.default_ttl_hops
         self.local: bytes = b""  # what bind claimed, in the host's terms; later the connection's
         self.port: int = 0  # 0: not bound
-        self.claimed_local: bytes = b""  # what to claim again when the connection is dissolved
-        self.claimed_port: int = 0
+        self.locked_local: bytes = b""  # what bind asked for: it outlives a connection that is dissolved
+        self.locked_port: int = 0
         self.phase: int = UNCONNECTED
         self.shut: int = 0  # POLL* bits that shutdown left on a socket without a connection
         self.error: int = 0  # pending errno, when there is no connection to hold it
@@ -118,7 +120,12 @@ class StreamSocket(Description):
             return port
         if len(packed) == 4 and self.family == AF_INET6 and self._v6only():
             return -EINVAL
-        return self._claim(local_of(packed, self._dual()), port, now)
+        claimed = self._claim(local_of(packed, self._dual()), port, now)
+        if claimed == 0:
+            # Linux SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK: a port that the kernel picked is not kept.
+            self.locked_local = self.local
+            self.locked_port = port
+        return claimed
 
     def listen(self, backlog: int, now: int) -> int:
         if self.phase != UNCONNECTED:
@@ -130,7 +137,7 @@ class StreamSocket(Description):
             self.listener.backlog = backlog
             return 0
         if not self.port:
-            claimed = self._claim(self._anywhere(), 0, now)
+            claimed = self._claim(self.local or self._anywhere(), 0, now)
             if claimed < 0:
                 return claimed
         reuse_port = self.flag(SOL_SOCKET, SO_REUSEPORT)
@@ -235,16 +242,16 @@ class StreamSocket(Description):
         )
         if claimed < 0:
             return claimed
-        self.local = self.claimed_local = local
-        self.port = self.claimed_port = claimed
+        self.local = local
+        self.port = claimed
         return 0
 
     def _claim_again(self, now: int) -> None:
         """A listener or connection has given its port back: what bind said holds on, unless others took it."""
-        self.local = b""
+        self.local = self.locked_local
         self.port = 0
-        if self.claimed_port:
-            self._claim(self.claimed_local, self.claimed_port, now)
+        if self.locked_port:
+            self._claim(self.locked_local, self.locked_port, now)
 
     def _v6only(self) -> bool:
         return self.values.get(_V6ONLY, 0) != 0
@@ -350,6 +357,8 @@ class StreamSocket(Description):
             self._disconnect(now)
             self.wake(self.readiness())
             return 0
+        if connection.tcb.state is TIME_WAIT:
+            return -ENOTCONN  # in Linux the socket has let go of the connection by then
         result = connection.shutdown(read, write, now)
         self.host.touch(connection, now)
         return result
@@ -485,8 +494,7 @@ class StreamSocket(Description):
         if size < 0:
             return -EINVAL
         if level == SOL_SOCKET and option == SO_LINGER:
-            seconds = self.settings.linger
-            return linger_out(seconds // SECOND if seconds >= 0 else -1)[:size]
+            return linger_out(self.settings.linger >= 0, self.values.get(_LINGER, 0))[:size]
         if level == IPPROTO_TCP and option == TCP_INFO:
             return pack_info(self.info(now))[:size]
         if level == IPPROTO_TCP and option == TCP_CONGESTION:
@@ -512,7 +520,7 @@ class StreamSocket(Description):
     def number(self, named: int, rule: Rule) -> int:
         config = self.host.config
         tcb = self.connection.tcb if self.connection is not None else None
-        number = read(self.settings, config.tcp, config.default_ttl_hops, tcb, named)
+        number = read(self.settings, config.tcp, tcb, named)
         return super().number(named, rule) if number == UNCHANGED else number
 
     def _low_water(self, number: int) -> int:
@@ -520,15 +528,20 @@ class StreamSocket(Description):
         return min(super()._low_water(number), self.host.config.tcp.rmem[2] >> 1)
 
     def _set_linger(self, value: int | bytes) -> int:
-        seconds = -EINVAL if isinstance(value, int) else linger_in(value)
-        if seconds == -EINVAL:
-            return seconds
-        self.settings.linger = seconds * SECOND if seconds >= 0 else -1
+        linger = None if isinstance(value, int) else linger_in(value)
+        if linger is None:
+            return -EINVAL
+        on, seconds = linger
+        self.settings.linger = seconds * SECOND if on else -1
+        if on:
+            self.values[_LINGER] = seconds
         return 0
 
     def _set_congestion(self, value: int | bytes) -> int:
         if isinstance(value, int):
             return -ENOENT
+        if not value:
+            return -EINVAL
         name = value[: _CONGESTION_NAME_MAX - 1].partition(b"\0")[0].decode("ascii", "replace")
         if name not in congestion.names():
             return -ENOENT
@@ -554,7 +567,7 @@ def _readable(connection: Connection) -> int:
         return readable
     first = tcb.received.next - readable
     mark = tcb.rcv_up - 1
-    return mark - first if first < mark < tcb.received.next else readable
+    return mark - first if first <= mark < tcb.received.next else readable
 
 
 def _at_mark(connection: Connection) -> int:

@@ -36,6 +36,7 @@ from netglass.sockets.constants import (
 )
 from netglass.sockets.options import RCVBUF_LEAST, deferred_retries, deferred_seconds, key
 from netglass.tcp.config import TcpConfig, TcpSettings
+from netglass.tcp.options import DEFAULT_MSS_V4
 from netglass.tcp.tcb import Tcb
 from netglass.times import MILLISECOND, SECOND
 
@@ -155,18 +156,18 @@ def _store_patience(settings: TcpSettings, named: int, number: int) -> int:
     return number
 
 
-def read(settings: TcpSettings, config: TcpConfig, default_ttl: int, tcb: Tcb | None, named: int) -> int:
+def read(settings: TcpSettings, config: TcpConfig, tcb: Tcb | None, named: int) -> int:
     """The value of an option whose default is the host's, or which the connection changes; else UNCHANGED."""
     if named == _RCVBUF:
         return 2 * settings.rcvbuf if settings.rcvbuf >= 0 else config.rmem[1]
     if named == _SNDBUF:
         return 2 * settings.sndbuf if settings.sndbuf >= 0 else config.wmem[1]
     if named in (_TTL, _HOPS):
-        return settings.ttl if settings.ttl else default_ttl
+        return settings.ttl
     if named >> 16 != IPPROTO_TCP:
         return UNCHANGED
-    if named == _MAXSEG and tcb is not None:
-        return tcb.mss
+    if named == _MAXSEG:
+        return tcb.mss if tcb is not None else settings.max_segment or DEFAULT_MSS_V4
     if named == _QUICKACK and tcb is not None:
         return 0 if tcb.pingpong else 1
     return _read_patience(settings, config, named)
