@@ -33,7 +33,8 @@ def _tell_version(wanted: bool) -> None:
 @app.callback()
 def common(
     show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version and which core runs.", callback=_tell_version, is_eager=True)
+        bool,
+        typer.Option("--version", help="Print the version and which core runs.", callback=_tell_version, is_eager=True),
     ] = False,
 ) -> None:
     """A TCP/IP stack that you can see through. Start with: netglass show handshake"""

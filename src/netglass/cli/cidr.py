@@ -79,7 +79,9 @@ def steps(interface: Interface) -> list[tuple[str, str, str]]:
 
 
 def cidr(
-    address: Annotated[str, typer.Argument(help="An address with a prefix length or a mask, such as 117.128.134.111/20.")],
+    address: Annotated[
+        str, typer.Argument(help="An address with a prefix length or a mask, such as 117.128.134.111/20.")
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Network, mask, broadcast and host range of an address, worked out step by step."""
@@ -98,5 +100,7 @@ def cidr(
     width = max(len(what) for what, _, _ in worked)
     for what, text, value in worked:
         typer.echo(f"  {what:<{width}}  {text}  {value}")
-    typer.echo(f"\n  the first {block.prefix} bits name the network, the other {interface.network.max_prefixlen - block.prefix} the host")
+    typer.echo(
+        f"\n  the first {block.prefix} bits name the network, the other {interface.network.max_prefixlen - block.prefix} the host"
+    )
     typer.echo(f"  hosts  {block.first_host} - {block.last_host}  ({block.hosts:,})")
