@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netglass.errors import MisuseError
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import IpPacket
-from netglass.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, TcpSegment
+from netglass.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, TcpSegment, flag_text
 from netglass.wire.udp import UdpDatagram
+
+if TYPE_CHECKING:
+    from netglass.trace.transmissions import Transmission
 
 _LETTERS: Final[dict[str, int]] = {
     "S": SYN,
@@ -89,3 +92,50 @@ def datagram_words(packet: IpPacket) -> list[str]:
 
 def _tells_mtu(message: IcmpMessage) -> bool:
     return message.type == 3 and message.code == 4
+
+
+# -- arrows
+
+
+def arrow_kind(packet: IpPacket) -> str:
+    """ "syn", "syn-ack", "fin", "rst", "data", "ack", "udp", "icmp" or "ip"."""
+    payload = packet.payload
+    if isinstance(payload, TcpSegment):
+        return _segment_kind(payload)
+    if isinstance(payload, UdpDatagram):
+        return "udp"
+    return "icmp" if isinstance(payload, IcmpMessage) else "ip"
+
+
+def _segment_kind(segment: TcpSegment) -> str:
+    flags = segment.flags
+    if flags & RST:
+        return "rst"
+    if flags & SYN:
+        return "syn-ack" if flags & ACK else "syn"
+    if flags & FIN:
+        return "fin"
+    return "data" if segment.length else "ack"
+
+
+def arrow_words(transmission: Transmission) -> list[str]:
+    """What stands on an arrow, word by word; the window is left to the ladder."""
+    segment = transmission.segment
+    if segment is None:
+        return datagram_words(transmission.packet)
+    words = [flag_text(segment.flags), f"seq={transmission.seq}"]
+    if segment.flags & ACK:
+        words.append(f"ack={transmission.ack}")
+    if segment.length:
+        words.append(f"len={segment.length}")
+    for left, right in segment.sack:
+        low, high = [transmission.ack + _ahead(edge, segment.ack) for edge in (left, right)]
+        words.append(f"sack={low}-{high}")
+    if segment.flags & URG:
+        words.append(f"urg={segment.urgent}")
+    return words
+
+
+def _ahead(number: int, base: int) -> int:
+    distance = (number - base) & 0xFFFFFFFF
+    return distance - (1 << 32) if distance >> 31 else distance

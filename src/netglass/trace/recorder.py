@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 
 from netglass.errors import MisuseError
 from netglass.probe import Flow, Probe, TcbSnapshot
@@ -135,7 +136,7 @@ class Recorder(Probe):
     def gaps(self, host: str | None = None, flags: str | None = None, flow: Flow | None = None) -> list[int]:
         """The time from each such packet to the next, in ns: [1 s, 2 s, 4 s] for a timer that backs off."""
         times = self.times(host, flags, flow)
-        return [after - before for before, after in zip(times, times[1:], strict=False)]
+        return [after - before for before, after in pairwise(times)]
 
     # -- packets on cables
 
@@ -192,9 +193,7 @@ class Recorder(Probe):
         return [
             each
             for each in self.events
-            if isinstance(each, StateChanged)
-            and host in (None, each.host)
-            and (flow is None or _same(each.flow, flow))
+            if isinstance(each, StateChanged) and host in (None, each.host) and (flow is None or _same(each.flow, flow))
         ]
 
     def states(self, host: str, flow: Flow | None = None) -> list[str]:
@@ -220,11 +219,11 @@ class Recorder(Probe):
 
     def snapshots(self, host: str, flow: Flow | None = None) -> list[tuple[int, TcbSnapshot]]:
         """(time, control block) after each segment that `host` sent or dealt with."""
-        found: list[tuple[int, TcbSnapshot]] = []
-        for each in self.events:
-            if isinstance(each, (Sent, Done)) and each.tcb is not None and _fits(each, host, None, flow):
-                found.append((each.time, each.tcb))
-        return found
+        return [
+            (each.time, each.tcb)
+            for each in self.events
+            if isinstance(each, (Sent, Done)) and each.tcb is not None and _fits(each, host, None, flow)
+        ]
 
     # -- the rest
 

@@ -86,6 +86,7 @@ class Transmission:
 
     @property
     def note(self) -> str:
+        """The faults that touched it, "" if none did."""
         return self.carried.note
 
     @property

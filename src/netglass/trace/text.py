@@ -1,0 +1,417 @@
+"""The ladder in a terminal.
+
+An arrow takes two rows: it leaves on the row of the time when it was sent, steps down in the space between the
+lifelines, and arrives on the row of the time when it arrives; so arrows that overtake or cross each other can be
+followed like wires. Rows that others need come between the two.
+
+        0 ms  SYN-SENT ├─ SYN seq=0 ──────────────────────╮          │ LISTEN
+       10 ms           │                                  ╰─────────►│ SYN-RECEIVED
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+from unicodedata import east_asian_width
+
+from netglass.errors import MisuseError
+from netglass.times import NEVER
+from netglass.trace.ladder import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Gap, Ladder, Remark
+
+NARROWEST: Final = 40
+
+# Styles: what a cell means, and how ANSI says it.
+_PLAIN: Final = ""
+_DIM: Final = "dim"
+_LOST: Final = "lost"
+_MARK: Final = "mark"
+_ANSI: Final[dict[str, str]] = {
+    _DIM: "2",
+    _LOST: "1;31",
+    _MARK: "33",
+    STATE: "1",
+    TIMER: "33",
+    QUEUE: "36",
+    DROP: "31",
+    NOTE: "3",
+    "syn": "32",
+    "syn-ack": "32",
+    "fin": "35",
+    "rst": "31",
+    "data": "34",
+}
+
+
+class Glyphs:
+    """What lines are made of."""
+
+    __slots__ = ("back", "bar", "corner", "cross", "down", "fork", "from_left", "from_right", "gap", "head", "line")
+
+    def __init__(self, ascii_only: bool) -> None:
+        if ascii_only:
+            signs = ["|", "-", ">", "<", "X", "+", "+", "+", ":", "+", "+"]
+        else:
+            signs = ["│", "─", "►", "◄", "✗", "├", "┤", "┼", "┊", "╮╭", "╰╯"]
+        self.bar, self.line, self.head, self.back, self.cross, self.from_left, self.from_right = signs[:7]
+        self.fork, self.gap = signs[7:9]
+        self.down: str = (signs[9] * 2)[:2]  # an arrow from the left turns down; one from the right
+        self.corner: str = (signs[10] * 2)[:2]  # an arrow turns to the right; to the left
+
+
+class _Row:
+    """One line of the drawing: cells and their styles."""
+
+    def __init__(self, width: int) -> None:
+        self.cells: list[str] = [" "] * width
+        self.styles: list[str] = [_PLAIN] * width
+
+    def put(self, at: int, text: str, style: str = _PLAIN) -> None:
+        for letter in text:
+            width = _cells(letter)
+            if at < 0 or at + width > len(self.cells):
+                return
+            self.cells[at] = letter
+            self.styles[at] = style
+            if width == 2:
+                self.cells[at + 1] = ""
+                self.styles[at + 1] = style
+            at += width
+
+    def text(self, colour: bool) -> str:
+        if not colour:
+            return "".join(self.cells).rstrip()
+        parts: list[str] = []
+        current = _PLAIN
+        for cell, style in zip(self.cells, self.styles, strict=True):
+            if style != current and cell != " ":
+                parts.append(("\x1b[0m" if current else "") + (f"\x1b[{_ANSI[style]}m" if style in _ANSI else ""))
+                current = style if style in _ANSI else _PLAIN
+            parts.append(cell)
+        return "".join(parts).rstrip() + ("\x1b[0m" if current else "")
+
+
+class _Wire:
+    """An arrow under way: a vertical piece at the column `track`."""
+
+    def __init__(self, arrow: Arrow, track: int) -> None:
+        self.arrow = arrow
+        self.track = track
+
+
+class _Canvas:
+    """Rows so far, the wires that go on below the last one, and side notes that still have to be written."""
+
+    def __init__(self, ladder: Ladder, width: int, glyphs: Glyphs) -> None:
+        self.ladder = ladder
+        self.glyphs = glyphs
+        self.width = width
+        self.rows: list[_Row] = []
+        self.wires: list[_Wire] = []
+        self.told = ""
+        last = len(ladder.hosts) - 1
+        times = [ladder.since(time) for time in _times(ladder)]
+        self.gutter: int = max([len(text) for text in times], default=0) + 1
+        most = max(15, width // 6)
+        self.left: int = _side_width(ladder, 0, most) if last > 0 else 0
+        self.right: int = _side_width(ladder, last, most)
+        first_line = self.gutter + self.left + 2
+        room = width - 1 - self.right - first_line - 1
+        count = max(last, 1)
+        if room < 14 * count:
+            raise MisuseError(
+                f"{len(ladder.hosts)} hosts do not fit into {width} columns; choose hosts=, or more width"
+            )
+        self.lines: list[int] = [first_line + room * number // count for number in range(len(ladder.hosts))]
+        self.pending: list[list[tuple[str, str]]] = [[], []]  # lines for the left and the right margin
+
+    # -- rows
+
+    def row(self, time: int | None = None, pending: bool = True) -> _Row:
+        """A new row: time, lifelines, the wires that pass, the next line of each margin."""
+        made = _Row(self.width)
+        if time is not None:
+            text = self.ladder.since(time)
+            if text != self.told:
+                made.put(self.gutter - 1 - len(text), text, _DIM)
+            self.told = text
+        for line in self.lines:
+            made.put(line, self.glyphs.bar, _DIM)
+        for wire in self.wires:
+            made.put(wire.track, self.glyphs.bar, wire.arrow.kind)
+        self.rows.append(made)
+        if pending:
+            self._write_margins(made)
+        return made
+
+    def _write_margins(self, row: _Row) -> None:
+        left, right = self.pending
+        if left:
+            text, style = left.pop(0)
+            row.put(self.lines[0] - 1 - _width(text), text, style)
+        if right:
+            text, style = right.pop(0)
+            row.put(self.lines[-1] + 2, text, style)
+
+    def remark(self, remarks: list[Remark]) -> None:
+        """Queues remarks for the margins of the next rows; what stands beside an inner lifeline gets rows at once,
+        by `inner`."""
+        for side, column, width in ((0, 0, self.left), (1, len(self.lines) - 1, self.right)):
+            mine = [each for each in remarks if each.column == column]
+            if len(self.lines) == 1 and side == 0:
+                continue
+            if mine and self.pending[side]:
+                self.flush(side)
+            for each in mine:
+                self.pending[side] += [(text, each.kind) for text in _wrapped(_worded(each, self.glyphs), width)]
+
+    def inner(self, remarks: list[Remark]) -> None:
+        for each in remarks:
+            if 0 < each.column < len(self.lines) - 1:
+                at = self.lines[each.column] + 2
+                for text in _wrapped(_worded(each, self.glyphs), self.lines[each.column + 1] - at - 1):
+                    self.row().put(at, text, each.kind)
+
+    def flush(self, side: int) -> None:
+        while self.pending[side]:
+            self.row()
+
+    # -- arrows
+
+    def depart(self, arrow: Arrow) -> None:
+        self.remark(arrow.starts)
+        begin, end = self.lines[arrow.source], self.lines[arrow.destination]
+        step = 1 if end > begin else -1
+        words = arrow.words + [f"[{mark}]" for mark in arrow.marks]
+        if arrow.arrives == NEVER:
+            self._lose(arrow, words, begin, end, step)
+        else:
+            self._carry(arrow, words, begin, end, step)
+        self.inner(arrow.starts)
+
+    def _carry(self, arrow: Arrow, words: list[str], begin: int, end: int, step: int) -> None:
+        track = self._track(arrow, begin, end, step, len(" ".join(words)))
+        row = self.row(arrow.sent)
+        self._horizontal(row, arrow, begin, track)
+        row.put(track, self.glyphs.down[0 if step > 0 else 1], arrow.kind)
+        row.put(begin, self.glyphs.from_left if step > 0 else self.glyphs.from_right, arrow.kind)
+        low, high = self._free_span(begin, track, words)
+        lines = _wrapped(" ".join(words), high - low)
+        self.wires.append(_Wire(arrow, track))
+        for number, text in enumerate(lines):
+            at = low if step > 0 else high - _width(text)
+            (row if number == 0 else self.row()).put(at, text, arrow.kind)
+
+    def _lose(self, arrow: Arrow, words: list[str], begin: int, end: int, step: int) -> None:
+        row = self.row(arrow.sent)
+        reach = begin + step * max(abs(end - begin) * 2 // 3, 8)
+        low, high = self._free_span(begin, reach, words)
+        lines = _wrapped(" ".join(words), high - low)
+        longest = max([_width(text) for text in lines])
+        cross = low + longest + 2 if step > 0 else high - longest - 3
+        self._horizontal(row, arrow, begin, cross)
+        row.put(cross, self.glyphs.cross, _LOST)
+        row.put(begin, self.glyphs.from_left if step > 0 else self.glyphs.from_right, arrow.kind)
+        for number, text in enumerate(lines):
+            at = low if step > 0 else high - _width(text)
+            (row if number == 0 else self.row()).put(at, text, arrow.kind)
+        self._reason(row, arrow, cross, end, step)
+
+    def _reason(self, row: _Row, arrow: Arrow, cross: int, end: int, step: int) -> None:
+        room = abs(end - cross) - 3
+        if _width(arrow.lost) <= room:
+            row.put(cross + 2 if step > 0 else cross - 1 - _width(arrow.lost), arrow.lost, _LOST)
+            return
+        low, high = sorted((self.lines[arrow.source], end))
+        for text in _wrapped(f"lost: {arrow.lost}", high - low - 3):
+            self.row().put(low + 3 if step > 0 else high - 2 - _width(text), text, _LOST)
+
+    def arrive(self, arrow: Arrow) -> None:
+        self.remark(arrow.ends)
+        wire = next(each for each in self.wires if each.arrow is arrow)
+        self.wires.remove(wire)
+        row = self.row(arrow.arrives)
+        end = self.lines[arrow.destination]
+        forward = end > wire.track
+        self._horizontal(row, arrow, wire.track, end)
+        row.put(wire.track, self.glyphs.corner[0 if forward else 1], arrow.kind)
+        row.put(end - 1 if forward else end + 1, self.glyphs.head if forward else self.glyphs.back, arrow.kind)
+        row.put(end, self.glyphs.bar, _DIM)
+        self.inner(arrow.ends)
+
+    def _horizontal(self, row: _Row, arrow: Arrow, begin: int, end: int) -> None:
+        for at in range(min(begin, end), max(begin, end) + 1):
+            crossed = row.cells[at] == self.glyphs.bar and at not in (begin, end)
+            row.put(at, self.glyphs.fork if crossed else self.glyphs.line, arrow.kind)
+
+    def _track(self, arrow: Arrow, begin: int, end: int, step: int, length: int) -> int:
+        """Where the arrow steps down: near its end, further from it than those before it if there is room, so that
+        arrows in a row do not cross."""
+        edge = self.lines[arrow.destination - step]  # the lifeline before the last field
+        room = abs(end - edge)
+        nearest = end - step * 4
+        wanted = end - step * max(4, min(room // 4, abs(end - begin) - length - 5))
+        taken = {wire.track for wire in self.wires}
+        mine = [wire.track for wire in self.wires if wire.arrow.destination == arrow.destination]
+        mine = [track for track in mine if min(edge, end) < track < max(edge, end)]
+        if mine:
+            furthest = min(mine) if step > 0 else max(mine)
+            wanted = furthest - step * 2
+        for track in [wanted, *range(nearest, edge + step * 4, -step)]:
+            if track not in taken and abs(track - edge) >= 4 and abs(end - track) >= 3:
+                return track
+        return wanted if abs(wanted - edge) >= 4 else nearest
+
+    def _free_span(self, begin: int, end: int, words: list[str]) -> tuple[int, int]:
+        """Where a label can stand between two columns without hiding a wire or a lifeline: the first
+        place from `begin` on, else the widest."""
+        low, high = min(begin, end), max(begin, end)
+        walls = sorted({low, high, *[at for at in self._walls() if low < at < high]})
+        spans = [(left + 3, right - 2) for left, right in pairwise(walls)]
+        if begin > end:
+            spans.reverse()
+        for left, right in spans:
+            if right - left >= _width(" ".join(words)):
+                return left, right
+        best = max(spans, key=lambda span: span[1] - span[0])
+        longest = max([_width(word) for word in words])
+        return best if best[1] - best[0] >= longest else (low + 3, max(high - 2, low + 3 + longest))
+
+    def _walls(self) -> list[int]:
+        return [*self.lines, *[wire.track for wire in self.wires]]
+
+    # -- other rows
+
+    def gap(self, gap: Gap) -> None:
+        row = self.row(gap.time)
+        for line in self.lines:
+            row.put(line, self.glyphs.gap, _DIM)
+        low, high = self.lines[0], self.lines[-1]
+        dots = "..." if self.glyphs.gap == ":" else "···"
+        for text in _wrapped(f"{dots} {gap.text} {dots}", max(high - low - 3, 20)):
+            row.put(low + max((high - low - _width(text)) // 2, 2), text, _MARK)
+
+    def alone(self, remark: Remark) -> None:
+        if 0 < remark.column < len(self.lines) - 1:
+            self.row(remark.time)
+            self.inner([remark])
+            return
+        self.remark([remark])
+        self.row(remark.time)
+
+    def head(self) -> None:
+        names = _Row(self.width)
+        labels = _Row(self.width)
+        for number, name in enumerate(self.ladder.hosts):
+            self._centre(names, number, name, STATE)
+            self._centre(labels, number, self.ladder.labels[number], _DIM)
+        self.rows.append(names)
+        if any(self.ladder.labels):
+            self.rows.append(labels)
+        states = [Remark(number, STATE, text, 0, 0) for number, text in enumerate(self.ladder.initial) if text]
+        self.remark(states)
+        self.row()
+        self.inner(states)
+
+    def _centre(self, row: _Row, number: int, text: str, style: str) -> None:
+        at = self.lines[number] - _width(text) // 2
+        row.put(max(0, min(at, self.width - _width(text))), text, style)
+
+
+def draw(ladder: Ladder, width: int, colour: bool, ascii_only: bool) -> str:
+    """The ladder as lines of at most `width` columns."""
+    if width < NARROWEST:
+        raise MisuseError(f"a ladder needs {NARROWEST} columns or more; width is {width}")
+    if not ladder.hosts:
+        return "(nothing was recorded)\n"
+    canvas = _Canvas(ladder, width, Glyphs(ascii_only))
+    canvas.head()
+    for _, _, item, is_arrival in _moments(ladder):
+        if isinstance(item, Gap):
+            canvas.gap(item)
+        elif isinstance(item, Remark):
+            canvas.alone(item)
+        elif is_arrival:
+            canvas.arrive(item)
+        else:
+            canvas.depart(item)
+    canvas.flush(0)
+    canvas.flush(1)
+    drawn = "\n".join([row.text(colour) for row in canvas.rows]) + "\n"
+    return _in_ascii(drawn) if ascii_only else drawn
+
+
+def _moments(ladder: Ladder) -> list[tuple[int, int, Arrow | Remark | Gap, bool]]:
+    """(time, order, item, whether it is an arrow's arrival) in the order in which it happened."""
+    found: list[tuple[int, int, Arrow | Remark | Gap, bool]] = []
+    for item in ladder.items:
+        found.append((item.time, item.order, item, False))
+        if isinstance(item, Arrow) and item.arrives != NEVER:
+            # What has not arrived when the recording ends comes last among its time.
+            order = item.arrival_order if item.arrival_order >= 0 else 1 << 60
+            found.append((item.arrives, order, item, True))
+    found.sort(key=lambda each: (each[0], each[1]))
+    return found
+
+
+def _times(ladder: Ladder) -> list[int]:
+    return [moment[0] for moment in _moments(ladder)]
+
+
+def _worded(remark: Remark, glyphs: Glyphs) -> str:
+    if remark.kind == DROP:
+        return f"{glyphs.cross} {remark.text}"
+    return remark.text
+
+
+def _side_width(ladder: Ladder, column: int, most: int) -> int:
+    remarks = [each for each in ladder.items if isinstance(each, Remark)]
+    for arrow in ladder.arrows():
+        remarks += [*arrow.starts, *arrow.ends]
+    widths = [_width(each.text) + 2 * (each.kind == DROP) for each in remarks if each.column == column]
+    widths.append(_width(ladder.initial[column]))
+    return min(max(widths), most)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells, broken at spaces, then after hyphens, then anywhere."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        joined = f"{line} {word}" if line else word
+        if _width(joined) <= width:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        line = word
+        while _width(line) > width:
+            cut = _cut(line, width)
+            lines.append(line[:cut])
+            line = line[cut:]
+    if line:
+        lines.append(line)
+    return lines or [""]
+
+
+def _cut(word: str, width: int) -> int:
+    fitting = 0
+    used = 0
+    for letter in word:
+        used += _cells(letter)
+        if used > width:
+            break
+        fitting += 1
+    hyphen = word.rfind("-", 0, fitting)
+    return hyphen + 1 if hyphen > 0 else max(fitting, 1)
+
+
+def _cells(letter: str) -> int:
+    return 2 if east_asian_width(letter) in "WF" else 1
+
+
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else sum([_cells(letter) for letter in text])
+
+
+def _in_ascii(text: str) -> str:
+    return text.replace("µ", "u").encode("ascii", "replace").decode("ascii")
