@@ -19,9 +19,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("show", epilog=show.EPILOG)(show.show)
+app.command("show", epilog=show.EPILOG, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    show.show
+)
 app.command("cidr", epilog=cidr.EPILOG)(cidr.cidr)
-app.command("packetdrill", epilog=packetdrill.EPILOG)(packetdrill.packetdrill)
+app.command("packetdrill", context_settings=packetdrill.CONTEXT)(packetdrill.packetdrill)
 
 
 def _tell_version(wanted: bool) -> None:

@@ -1,0 +1,34 @@
+"""Every question about TCP as an experiment: `netglass show`. One file a question, listed here in the order in which
+one would teach them."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Final
+
+from netglass.errors import MisuseError
+from netglass.experiments.experiment import Experiment
+
+# The module's name; the experiment's is the same with hyphens.
+OPENING: Final = ("handshake",)
+CLOSING: Final[tuple[str, ...]] = ()
+RELIABLE: Final[tuple[str, ...]] = ()
+FLOOD: Final[tuple[str, ...]] = ()
+
+NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD))
+
+
+def by_name(name: str) -> Experiment:
+    """The experiment called `name`; MisuseError proposes one that is spelled alike."""
+    if name not in NAMES:
+        near = get_close_matches(name, NAMES, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "`netglass show` lists them"
+        raise MisuseError(f"there is no experiment {name!r}; {hint}")
+    experiment = import_module(f"netglass.experiments.{name.replace('-', '_')}").EXPERIMENT
+    assert isinstance(experiment, Experiment)
+    return experiment
+
+
+def everything() -> list[Experiment]:
+    return [by_name(name) for name in NAMES]

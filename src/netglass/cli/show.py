@@ -1,0 +1,193 @@
+"""`netglass show`: a question about TCP, a real run that answers it, drawn."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from netglass.errors import MisuseError
+from netglass.experiments import NAMES, by_name, everything
+from netglass.experiments.experiment import Experiment, Outcome, Table
+from netglass.trace.pcapng import write_pcapng
+
+EPILOG = (
+    "Examples:  netglass show   ·   netglass show handshake --rtt 200ms   ·   netglass show close --svg close.svg   ·   "
+    "netglass show lost-syn --pcapng lost-syn.pcapng"
+)
+WIDEST = 110
+
+
+def complete(incomplete: str) -> list[str]:
+    return [name for name in NAMES if name.startswith(incomplete)]
+
+
+def show(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Experiments; none: list them all.", autocompletion=complete, show_default=False),
+    ] = None,
+    svg: Annotated[Path | None, typer.Option(help="Draw the ladder into this SVG file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page of its own: click on a segment to look into it.")
+    ] = None,
+    mermaid: Annotated[Path | None, typer.Option(help="Write a Mermaid sequence diagram.")] = None,
+    pcapng: Annotated[Path | None, typer.Option(help="Write a capture that Wireshark opens.")] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write question, answer, figures and ladder as JSON; - for the terminal.")
+    ] = None,
+    width: Annotated[int, typer.Option(help="Columns to draw in; 0: the terminal's.")] = 0,
+    plain: Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII.")] = False,
+) -> None:
+    """Ask a question about TCP; see the real exchange that answers it.
+
+    Some experiments have options of their own, such as --rtt 100ms or --retries 3: `netglass show NAME --help-options`
+    lists them.
+    """
+    try:
+        given, only_help = own_options(context.args)
+        if not names:
+            list_all()
+            return
+        experiments = [by_name(name) for name in names]
+        if only_help:
+            for experiment in experiments:
+                tell_options(experiment)
+            return
+        files = [svg, html, mermaid, pcapng, json]
+        if len(experiments) > 1 and any(files):
+            raise MisuseError("one experiment at a time can go into a file")
+        for experiment in experiments:
+            outcome = experiment.run(**given)
+            if str(json) != "-":
+                print_outcome(experiment, outcome, width or min(shutil.get_terminal_size().columns, WIDEST), plain)
+            write_files(experiment, outcome, svg, html, mermaid, pcapng, json)
+    except (MisuseError, OSError) as error:
+        typer.echo(f"netglass show: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def own_options(words: list[str]) -> tuple[dict[str, int | str], bool]:
+    """--name value and --name=value, for the experiment to check."""
+    given: dict[str, int | str] = {}
+    rest = list(words)
+    only_help = False
+    while rest:
+        word = rest.pop(0)
+        if word == "--help-options":
+            only_help = True
+            continue
+        if not word.startswith("--"):
+            raise MisuseError(f"what is {word!r}? An option of an experiment looks like --rtt 100ms")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            if not rest:
+                raise MisuseError(f"--{name} needs a value")
+            value = rest.pop(0)
+        given[name] = value
+    return given, only_help
+
+
+def list_all() -> None:
+    width = max(len(name) for name in NAMES)
+    group = ""
+    for experiment in everything():
+        if experiment.group != group:
+            group = experiment.group
+            typer.echo(f"{'' if group == 'opening' else chr(10)}{bold(group)}")
+        typer.echo(f"  {experiment.name:<{width}}  {experiment.question}")
+    typer.echo(
+        "\nnetglass show NAME runs one and draws it; netglass show NAME --help-options lists what can be varied."
+    )
+
+
+def tell_options(experiment: Experiment) -> None:
+    typer.echo(f"{experiment.name}: {experiment.question}")
+    for parameter in experiment.parameters:
+        typer.echo(f"  --{parameter.name:<12} {parameter.help} (default {parameter.default})")
+    if not experiment.parameters:
+        typer.echo("  nothing to vary")
+
+
+def print_outcome(experiment: Experiment, outcome: Outcome, width: int, plain: bool) -> None:
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    typer.echo(f"{bold(experiment.question)}\n")
+    for part in outcome.parts:
+        if len(outcome.parts) > 1:
+            typer.echo(f"{bold(part.title)}\n")
+        typer.echo(part.ladder().text(width=width, colour=colour, ascii=plain))
+    if outcome.table is not None:
+        typer.echo(table_text(outcome.table) + "\n")
+    for paragraph in outcome.answer.split("\n"):
+        typer.echo(textwrap.fill(paragraph, min(width, 100)))
+    typer.echo()
+
+
+def table_text(table: Table) -> str:
+    """Left column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in [table.headers, *table.rows]) for column in range(len(table.headers))]
+    lines = []
+    for row in [table.headers, *table.rows]:
+        cells = [
+            f"{row[0]:<{widths[0]}}",
+            *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
+        lines.append("  " + "   ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def write_files(
+    experiment: Experiment,
+    outcome: Outcome,
+    svg: Path | None,
+    html: Path | None,
+    mermaid: Path | None,
+    pcapng: Path | None,
+    json: Path | None,
+) -> None:
+    parts = outcome.parts
+    if json is not None:
+        text = jsonlib.dumps(as_json(experiment, outcome), indent=2)
+        if str(json) == "-":
+            typer.echo(text)
+        else:
+            json.write_text(text + "\n", encoding="utf-8")
+    if (svg or html or mermaid or pcapng) and not parts:
+        raise MisuseError(f"{experiment.name} is a table; there is no ladder to draw. --json writes its figures")
+    for index, part in enumerate(parts):
+        title = experiment.question if len(parts) == 1 else f"{experiment.question} {part.title}"
+        if svg is not None:
+            numbered(svg, index).write_text(part.ladder().svg(title=title), encoding="utf-8")
+        if html is not None:
+            numbered(html, index).write_text(part.ladder().html(title=title, text=outcome.answer), encoding="utf-8")
+        if mermaid is not None:
+            numbered(mermaid, index).write_text(part.ladder().mermaid(), encoding="utf-8")
+        if pcapng is not None:
+            write_pcapng(part.trace, numbered(pcapng, index))
+
+
+def numbered(path: Path, index: int) -> Path:
+    """The first part has the name that was asked for, the others a number behind it."""
+    return path if index == 0 else path.with_stem(f"{path.stem}-{index + 1}")
+
+
+def as_json(experiment: Experiment, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "name": experiment.name,
+        "question": experiment.question,
+        "answer": outcome.answer,
+        "figures": outcome.figures,
+        "table": None if outcome.table is None else {"headers": outcome.table.headers, "rows": outcome.table.rows},
+        "parts": [{"title": part.title, "ladder": part.ladder().json()} for part in outcome.parts],
+    }
+
+
+def bold(text: str) -> str:
+    return typer.style(text, bold=True)

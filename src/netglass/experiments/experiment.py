@@ -1,0 +1,99 @@
+"""What an experiment is: a question, a run, and an answer that is made of what the run showed.
+
+Nothing in an answer is typed in. `figures` come out of the trace, the sockets or the counters, and the sentences are
+made of the figures; the tests assert
+the figures. An experiment takes its parameters by name and has a default for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from netglass.errors import MisuseError
+from netglass.times import duration
+from netglass.trace.ladder import Ladder
+from netglass.trace.recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One thing that may be varied. `default` tells its kind: an int, or a duration as text ("40ms")."""
+
+    name: str
+    default: int | str
+    help: str
+
+    def read(self, text: int | str) -> int | str:
+        """The value in `text`; MisuseError says what is right."""
+        if isinstance(self.default, int):
+            try:
+                return int(text)
+            except ValueError:
+                raise MisuseError(f"--{self.name} takes a whole number, such as {self.default}; not {text!r}") from None
+        if not isinstance(text, str):
+            raise MisuseError(f'--{self.name} takes a time, such as "{self.default}"; not {text!r}')
+        try:
+            duration(text)
+        except MisuseError as error:
+            raise MisuseError(f"--{self.name}: {error}") from None
+        return text
+
+
+@dataclass(frozen=True)
+class Part:
+    """One run and how to draw it. An experiment that compares has several."""
+
+    title: str
+    trace: Recorder
+    hosts: tuple[str, ...] = ("client", "server")
+    start: int | str | None = None
+    end: int | str | None = None
+
+    def ladder(self) -> Ladder:
+        return Ladder.of(self.trace, hosts=list(self.hosts), start=self.start, end=self.end)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A matrix of results: what a comparison comes to."""
+
+    headers: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run. `figures`: name -> what was measured; times in ns."""
+
+    answer: str
+    figures: dict[str, Any]
+    parts: Sequence[Part] = ()
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question and how to ask the network."""
+
+    name: str
+    group: str
+    question: str
+    function: Callable[..., Outcome]
+    parameters: tuple[Parameter, ...] = field(default=())
+
+    def run(self, **given: int | str) -> Outcome:
+        """Run with the defaults, or with what is given by name."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        values = {parameter.name: parameter.default for parameter in self.parameters}
+        for name, value in given.items():
+            if name not in known:
+                raise MisuseError(f"{self.name} has no --{name}; {self._options()}")
+            values[name] = known[name].read(value)
+        return self.function(**{name.replace("-", "_"): value for name, value in values.items()})
+
+    def _options(self) -> str:
+        if not self.parameters:
+            return "it has no options of its own"
+        return "it has " + ", ".join(f"--{parameter.name}" for parameter in self.parameters)
