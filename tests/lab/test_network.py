@@ -466,6 +466,22 @@ def test_a_host_keeps_its_configuration():
     assert story.told("sent", "a")[0][4][16:18] == "09"
 
 
+def test_a_router_leaves_the_configuration_of_others_alone():
+    config = HostConfig()
+    config.default_ttl_hops = 9
+    net = Network()
+    router, host = net.router("r", config=config), net.host("h", config=config)
+    assert (router.config.forwarding, router.config.default_ttl_hops) == (True, 9)
+    assert not host.config.forwarding
+
+
+def test_what_cannot_leave_is_told():
+    net = Network()
+    host = net.host("alone")
+    with pytest.raises(OSError, match="ENETUNREACH: inject on alone"):
+        host.inject(forge("192.0.2.1", 1, "192.0.2.2", 2))
+
+
 def test_a_fault_finds_hosts_by_name_behind_routers():
     net = chain()
     net.cables[4].add_fault(faults.drop(match.syn_ack.from_("server"), times=2))

@@ -88,10 +88,12 @@ class Network(World):
         return made
 
     def router(self, name: str, *addresses: str, config: HostConfig | None = None) -> LabHost:
-        """A host that forwards."""
-        config = config or HostConfig()
-        config.forwarding = True
-        return self.host(name, *addresses, config=config)
+        """A host that forwards. It takes a copy of `config`, which may be that of hosts."""
+        own = HostConfig()
+        if config is not None:
+            own.copy_from(config)
+        own.forwarding = True
+        return self.host(name, *addresses, config=own)
 
     def cable(
         self,
