@@ -28,6 +28,23 @@ _ECHO: Final = re.compile(r"echo\s+(?:-n\s+)?['\"]?(?P<value>[^>'\"]*?)['\"]?\s*
 _REDIRECTIONS: Final = re.compile(r"\s*(?:[12&]?>\s*(?:/dev/null|&[12]))")
 
 
+# Settings without a switch of ours, and the values that describe what the host does: with these a script may go on.
+_WHAT_IS_SO: Final[dict[str, tuple[str, ...]]] = {
+    "net.ipv4.tcp_adv_win_scale": ("1",),
+    "net.ipv4.tcp_autocorking": ("0", "1"),  # waits for a device's queue, and there is none
+    "net.ipv4.tcp_dsack": ("1",),
+    "net.ipv4.tcp_early_retrans": ("0",),
+    "net.ipv4.tcp_ecn": ("0",),
+    "net.ipv4.tcp_fastopen": ("0",),
+    "net.ipv4.tcp_frto": ("0",),
+    "net.ipv4.tcp_mtu_probing": ("0",),
+    "net.ipv4.tcp_no_metrics_save": ("1",),
+    "net.ipv4.tcp_recovery": ("0",),
+    "net.ipv4.tcp_stdurg": ("0",),
+    "net.ipv4.tcp_thin_linear_timeouts": ("0",),
+}
+
+
 class Unsupported(Exception):  # noqa: N818 - caught and told as a ScriptError, with its place
     """A command that means nothing here."""
 
@@ -89,7 +106,9 @@ class Shell:
         try:
             self._config.set(name, value)
         except (MisuseError, ValueError) as error:
-            raise Unsupported(f"sysctl {name}={value}: {error}") from None
+            if value not in _WHAT_IS_SO.get(name, ()):
+                reason = str(error).partition(";")[0]  # what follows is the list of all names
+                raise Unsupported(f"sysctl {name}={value}: {reason}") from None
         self._changed = True
 
     def _reset(self, command: str) -> None:
