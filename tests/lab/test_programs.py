@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from netglass import MILLISECOND, SECOND, HostConfig, MisuseError, Network, Probe, faults, match
+from netglass import MILLISECOND, SECOND, HostConfig, MisuseError, Network, Probe, faults, forge, match
 from netglass.sockets.constants import IPPROTO_TCP, SO_RCVBUF, SOL_SOCKET, TCP_NODELAY
 
 
@@ -434,6 +434,26 @@ def test_an_error_that_nobody_waits_for_stops_the_run_at_once(net, client):
     assert net.now() == SECOND
     net.run()
     assert other.done
+
+
+def test_a_flood_of_forged_syns(net, client, server):
+    def flood(io):
+        for number in range(30):
+            io.inject(forge(f"192.0.2.{number}", 1000 + number, server.address, 80, "S"))
+            yield from io.sleep("10 ms")
+
+    def listen(io):
+        listener = io.listen(80, backlog=8)
+        yield from listener.accept()
+
+    server.config.tcp.syncookies = 0
+    server.spawn(listen)
+    client.spawn(flood)
+    net.run(until="500 ms")
+    half_open = [entry for entry in server.netstat() if entry.state == "SYN-RECEIVED"]
+    assert 0 < len(half_open) <= 9
+    assert [entry.remote_port for entry in half_open] == [1000 + number for number in range(len(half_open))]
+    assert server.core.received == 30
 
 
 def test_who_waits_for_what(net, client, server):

@@ -6,7 +6,7 @@ from netglass.errors import MisuseError
 from netglass.host.config import HostConfig
 from netglass.host.host import Host
 from netglass.host.table import SocketEntry
-from netglass.lab.io import failure, start
+from netglass.lab.io import start
 from netglass.lab.machine import Machine
 from netglass.lab.process import Process, Program
 from netglass.lab.scene import Scene
@@ -64,11 +64,7 @@ class LabHost:
 
     def inject(self, packet: IpPacket) -> None:
         """Sends `packet` as it is, whatever its source address says, now. OSError if it cannot leave this host."""
-        now = self.machine.agenda.now
-        result = self.core.send_raw(packet, now)
-        if result < 0:
-            raise failure(result, f"inject on {self.name}")
-        self.machine.flush(now)
+        self.machine.inject(packet)
 
     def netstat(self) -> list[SocketEntry]:
         """Every socket as netstat shows them, half-open connections included."""

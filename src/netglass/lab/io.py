@@ -24,6 +24,7 @@ from netglass.sockets.constants import (
 )
 from netglass.sockets.sockets import Sockets
 from netglass.times import NEVER, duration
+from netglass.wire.ip import IpPacket
 
 Options = tuple[tuple[int, int, int | bytes], ...]
 """Socket options to set first: (level, option, value), with the numbers of `netglass.sockets.constants`."""
@@ -80,6 +81,10 @@ class Io:
         self.machine.scene.note(self.machine.name, self.name, text)
 
     # -- sockets
+
+    def inject(self, packet: IpPacket) -> None:
+        """Sends `packet` as it is, whatever its source address says (`netglass.forge` makes one with a TCP segment)."""
+        self.machine.inject(packet)
 
     def listen(self, port: int, backlog: int = 128, address: str = "", options: Options = ()) -> Listener:
         """A listening TCP socket. Without an address: any IPv4 one, any IPv6 one on a host that has no other; "::" is

@@ -3,6 +3,7 @@ all its timers."""
 
 from __future__ import annotations
 
+from netglass import errnos
 from netglass.host.host import Host
 from netglass.host.interface import Interface
 from netglass.lab.agenda import Agenda, Target
@@ -92,6 +93,13 @@ class Machine(Target):
             return
         self._timer_at = NEVER
         self.host.handle_timeout(now)
+        self.flush(now)
+
+    def inject(self, packet: IpPacket) -> None:
+        now = self.agenda.now
+        result = self.host.send_raw(packet, now)
+        if result < 0:
+            raise OSError(-result, f"{errnos.name(result)}: inject on {self.name}")
         self.flush(now)
 
     def has_version(self, version: int) -> bool:
