@@ -128,9 +128,10 @@ def arrow_words(transmission: Transmission) -> list[str]:
         words.append(f"ack={transmission.ack}")
     if segment.length:
         words.append(f"len={segment.length}")
-    for left, right in segment.sack:
-        low, high = [transmission.ack + _ahead(edge, segment.ack) for edge in (left, right)]
-        words.append(f"sack={low}-{high}")
+    if segment.sack:
+        low, high = [transmission.ack + _ahead(edge, segment.ack) for edge in segment.sack[0]]
+        further = f"+{len(segment.sack) - 1}" if len(segment.sack) > 1 else ""
+        words.append(f"sack={low}-{high}{further}")
     if segment.flags & URG:
         words.append(f"urg={segment.urgent}")
     return words

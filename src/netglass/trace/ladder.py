@@ -53,14 +53,15 @@ _AFTER_NEWS: Final = 3
 class Remark:
     """Something beside a lifeline. `column` is the host's."""
 
-    __slots__ = ("column", "kind", "order", "text", "time")
+    __slots__ = ("before", "column", "kind", "order", "text", "time")
 
-    def __init__(self, column: int, kind: str, text: str, time: int, order: int) -> None:
+    def __init__(self, column: int, kind: str, text: str, time: int, order: int, before: str = "") -> None:
         self.column: int = column
         self.kind: str = kind  # STATE, TIMER, QUEUE, DROP, NOTE
         self.text: str = text
         self.time: int = time
         self.order: int = order
+        self.before: str = before  # of a queue: the text that was true before
 
 
 class Arrow:
@@ -296,6 +297,9 @@ class _Builder:
         alone = desk.closed()
         found: list[Arrow | Remark] = [*self.arrows, *alone]
         found.sort(key=lambda each: (each.time, each.order))
+        for arrow in self.arrows:
+            arrow.starts = _tidied(arrow.starts)
+            arrow.ends = _tidied(arrow.ends)
         return found
 
     def _enter(
@@ -346,12 +350,15 @@ class _Builder:
     def _queue(self, event: QueueChanged, order: int) -> list[Remark]:
         before = self.queues.get((event.host, event.port), (0, 0))
         self.queues[event.host, event.port] = (event.half_open, event.complete)
-        found: list[Remark] = []
-        if event.half_open != before[0]:
-            found += self._remark(event.host, QUEUE, f"SYN queue {event.half_open}", event, order)
-        if event.complete != before[1]:
-            found += self._remark(event.host, QUEUE, f"accept queue {event.complete}", event, order)
-        return found
+        if event.host not in self.columns:
+            return []
+        column = self.columns[event.host]
+        pairs = (("SYN queue", before[0], event.half_open), ("accept queue", before[1], event.complete))
+        return [
+            Remark(column, QUEUE, f"{name} {new}", event.time, order, f"{name} {old}")
+            for name, old, new in pairs
+            if old != new
+        ]
 
     def _is_about(self, event: Dropped) -> bool:
         return self.flow is None or event.flow is None or self._is_flow(event.flow)
@@ -391,6 +398,24 @@ class _Builder:
         return states
 
 
+def _tidied(remarks: list[Remark]) -> list[Remark]:
+    """States first. Of a queue only what changed in sum: a connection that is accepted in the moment in which it
+    becomes complete leaves no trace in the accept queue."""
+    states = [each for each in remarks if each.kind == STATE]
+    rest: list[Remark] = []
+    for each in remarks:
+        if each.kind == STATE:
+            continue
+        name = each.text.rpartition(" ")[0]
+        same = [old for old in rest if each.kind == QUEUE == old.kind and old.text.rpartition(" ")[0] == name]
+        for old in same:
+            rest.remove(old)
+            each.before = old.before
+        if each.kind != QUEUE or each.text != each.before:
+            rest.append(each)
+    return states + rest
+
+
 def _first_order(item: Arrow | Remark) -> int:
     return min([item.order, *[each.order for each in item.starts]]) if isinstance(item, Arrow) else item.order
 
@@ -421,6 +446,11 @@ class _Desk:
 
     def depart(self, host: str, arrow: Arrow) -> None:
         self.busy.discard(host)
+        came, when = self.here.get(host, (None, -1))
+        if came is not None and when == arrow.sent:
+            # A queue changed because of what came, not for what goes.
+            came.ends += [each for each in self.pending.get(host, []) if each.kind == QUEUE]
+            self.pending[host] = [each for each in self.pending.get(host, []) if each.kind != QUEUE]
         waiting = self.pending.get(host, [])
         arrow.starts += [each for each in waiting if each.time == arrow.sent]
         self.pending[host] = [each for each in waiting if each.time != arrow.sent]
@@ -479,15 +509,16 @@ def _tell_flows(arrows: list[Arrow]) -> None:
 
 
 def _tell_windows(items: Sequence[Arrow | Remark]) -> None:
-    # A window is told when it differs from the last one of that direction.
-    told: dict[Flow, int] = {}
+    """A window is told at first, and again when it has halved or doubled since it was told; so zero always is."""
+    told: dict[tuple[Flow, bool], int] = {}
     for each in items:
-        if not isinstance(each, Arrow) or each.first.segment is None or each.first.flow is None:
+        if not isinstance(each, Arrow) or each.first.segment is None or each.first.flow is None or each.kind == "rst":
             continue
         window = each.first.window
-        if told.get(each.first.flow) != window and each.kind != "rst":
+        key = (each.first.flow, each.kind in ("syn", "syn-ack"))
+        if key not in told or not told[key] <= 2 * window <= 4 * told[key] or (window == 0) != (told[key] == 0):
             each.words.append(f"win={window}")
-        told[each.first.flow] = window
+            told[key] = window
 
 
 # -- choosing
@@ -519,21 +550,22 @@ def _without_digits(text: str) -> str:
 
 def _elided(items: Sequence[Arrow | Remark]) -> list[Item]:
     """Runs of items that are familiar by now become gaps; what comes right before and after something new stays."""
-    seen: dict[tuple[Any, ...], int] = {}
+    total: dict[tuple[Any, ...], int] = {}
+    since_news: dict[tuple[Any, ...], int] = {}
     found: list[Item] = []
     run: list[Arrow | Remark] = []
     for each in items:
         signature = _signature(each)
-        count = seen.get(signature, 0)
-        seen[signature] = count + 1
-        if count >= _FAMILIAR:
+        total[signature] = total.get(signature, 0) + 1
+        is_news = total[signature] <= _FAMILIAR
+        if is_news and run:
+            since_news.clear()
+        since_news[signature] = since_news.get(signature, 0) + 1
+        if not is_news and since_news[signature] > _AFTER_NEWS:
             run.append(each)
             continue
-        if run:
-            found += _closed_run(run)
-            run = []
-            for key, times in seen.items():
-                seen[key] = min(times, _FAMILIAR - _AFTER_NEWS) if key != signature else times
+        found += _closed_run(run)
+        run = []
         found.append(each)
     return found + _closed_run(run)
 

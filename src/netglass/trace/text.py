@@ -152,16 +152,21 @@ class _Canvas:
             text, style = right.pop(0)
             row.put(self.lines[-1] + 2, text, style)
 
+    def settle(self, column: int) -> None:
+        """Writes all that is left to say beside this lifeline: something new happens there."""
+        if column == 0 and len(self.lines) > 1:
+            self.flush(0)
+        if column == len(self.lines) - 1:
+            self.flush(1)
+
     def remark(self, remarks: list[Remark]) -> None:
         """Queues remarks for the margins of the next rows; what stands beside an inner lifeline gets rows at once,
         by `inner`."""
-        for side, column, width in ((0, 0, self.left), (1, len(self.lines) - 1, self.right)):
-            mine = [each for each in remarks if each.column == column]
-            if len(self.lines) == 1 and side == 0:
+        last = len(self.lines) - 1
+        for side, column, width in ((0, 0, self.left), (1, last, self.right)):
+            if side == 0 and last == 0:
                 continue
-            if mine and self.pending[side]:
-                self.flush(side)
-            for each in mine:
+            for each in [remark for remark in remarks if remark.column == column]:
                 self.pending[side] += [(text, each.kind) for text in _wrapped(_worded(each, self.glyphs), width)]
 
     def inner(self, remarks: list[Remark]) -> None:
@@ -178,6 +183,7 @@ class _Canvas:
     # -- arrows
 
     def depart(self, arrow: Arrow) -> None:
+        self.settle(arrow.source)
         self.remark(arrow.starts)
         begin, end = self.lines[arrow.source], self.lines[arrow.destination]
         step = 1 if end > begin else -1
@@ -194,12 +200,31 @@ class _Canvas:
         self._horizontal(row, arrow, begin, track)
         row.put(track, self.glyphs.down[0 if step > 0 else 1], arrow.kind)
         row.put(begin, self.glyphs.from_left if step > 0 else self.glyphs.from_right, arrow.kind)
-        low, high = self._free_span(begin, track, words)
-        lines = _wrapped(" ".join(words), high - low)
+        span = self._free_span(begin, track, words)
         self.wires.append(_Wire(arrow, track))
-        for number, text in enumerate(lines):
-            at = low if step > 0 else high - _width(text)
-            (row if number == 0 else self.row()).put(at, text, arrow.kind)
+        self._label(row, arrow, _wrapped(" ".join(words), span[1] - span[0]), span, step)
+
+    def pass_at_once(self, arrow: Arrow) -> None:
+        """An arrow on one row, with the time of its arrival written on it."""
+        self.settle(arrow.source)
+        self.settle(arrow.destination)
+        self.remark(arrow.starts + arrow.ends)
+        begin, end = self.lines[arrow.source], self.lines[arrow.destination]
+        step = 1 if end > begin else -1
+        row = self.row(arrow.sent)
+        words = arrow.words + [f"[{mark}]" for mark in arrow.marks]
+        arrival = self.ladder.since(arrow.arrives)
+        self._horizontal(row, arrow, begin, end)
+        row.put(begin, self.glyphs.from_left if step > 0 else self.glyphs.from_right, arrow.kind)
+        row.put(end, self.glyphs.bar, _DIM)
+        row.put(end - step, self.glyphs.head if step > 0 else self.glyphs.back, arrow.kind)
+        stop = end - step * 2
+        if arrival != self.told:
+            stop = end - step * (_width(arrival) + 4)
+            row.put(min(stop, stop + step * (_width(arrival) + 1)) + (step < 0), f" {arrival} ", _DIM)
+        span = self._free_span(begin, stop, words)
+        self._label(row, arrow, _wrapped(" ".join(words), span[1] - span[0]), span, step)
+        self.inner(arrow.starts + arrow.ends)
 
     def _lose(self, arrow: Arrow, words: list[str], begin: int, end: int, step: int) -> None:
         row = self.row(arrow.sent)
@@ -211,10 +236,16 @@ class _Canvas:
         self._horizontal(row, arrow, begin, cross)
         row.put(cross, self.glyphs.cross, _LOST)
         row.put(begin, self.glyphs.from_left if step > 0 else self.glyphs.from_right, arrow.kind)
-        for number, text in enumerate(lines):
-            at = low if step > 0 else high - _width(text)
-            (row if number == 0 else self.row()).put(at, text, arrow.kind)
+        self._label(row, arrow, lines, (low, high), step)
         self._reason(row, arrow, cross, end, step)
+
+    def _label(self, row: _Row, arrow: Arrow, lines: list[str], span: tuple[int, int], step: int) -> None:
+        for number, text in enumerate(lines):
+            at = span[0] if step > 0 else span[1] - _width(text)
+            if number:
+                self.row().put(at, text, arrow.kind)
+            else:
+                row.put(at - 1, f" {text} ", arrow.kind)
 
     def _reason(self, row: _Row, arrow: Arrow, cross: int, end: int, step: int) -> None:
         room = abs(end - cross) - 3
@@ -226,6 +257,7 @@ class _Canvas:
             self.row().put(low + 3 if step > 0 else high - 2 - _width(text), text, _LOST)
 
     def arrive(self, arrow: Arrow) -> None:
+        self.settle(arrow.destination)
         self.remark(arrow.ends)
         wire = next(each for each in self.wires if each.arrow is arrow)
         self.wires.remove(wire)
@@ -274,7 +306,9 @@ class _Canvas:
                 return left, right
         best = max(spans, key=lambda span: span[1] - span[0])
         longest = max([_width(word) for word in words])
-        return best if best[1] - best[0] >= longest else (low + 3, max(high - 2, low + 3 + longest))
+        if best[1] - best[0] >= longest:
+            return best
+        return (low + 3, low + 3 + longest) if end > begin else (high - 2 - longest, high - 2)
 
     def _walls(self) -> list[int]:
         return [*self.lines, *[wire.track for wire in self.wires]]
@@ -282,12 +316,14 @@ class _Canvas:
     # -- other rows
 
     def gap(self, gap: Gap) -> None:
-        row = self.row(gap.time)
-        for line in self.lines:
-            row.put(line, self.glyphs.gap, _DIM)
         low, high = self.lines[0], self.lines[-1]
         dots = "..." if self.glyphs.gap == ":" else "···"
-        for text in _wrapped(f"{dots} {gap.text} {dots}", max(high - low - 3, 20)):
+        room = max(high - low - 3, 20)
+        text = f"{dots} {gap.text} {dots}"
+        for text in _wrapped(text if _width(text) <= room else gap.text, room):
+            row = self.row(gap.time)
+            for line in self.lines:
+                row.put(line, self.glyphs.gap, _DIM)
             row.put(low + max((high - low - _width(text)) // 2, 2), text, _MARK)
 
     def alone(self, remark: Remark) -> None:
@@ -295,6 +331,7 @@ class _Canvas:
             self.row(remark.time)
             self.inner([remark])
             return
+        self.settle(remark.column)
         self.remark([remark])
         self.row(remark.time)
 
@@ -325,8 +362,13 @@ def draw(ladder: Ladder, width: int, colour: bool, ascii_only: bool) -> str:
         return "(nothing was recorded)\n"
     canvas = _Canvas(ladder, width, Glyphs(ascii_only))
     canvas.head()
-    for _, _, item, is_arrival in _moments(ladder):
-        if isinstance(item, Gap):
+    moments = _moments(ladder)
+    crowded = _crowded(moments, max(4, (canvas.lines[-1] - canvas.lines[0]) // 7 // max(len(ladder.hosts) - 1, 1)))
+    for _, _, item, is_arrival in moments:
+        if item in crowded:
+            if not is_arrival:
+                canvas.pass_at_once(item)
+        elif isinstance(item, Gap):
             canvas.gap(item)
         elif isinstance(item, Remark):
             canvas.alone(item)
@@ -350,6 +392,26 @@ def _moments(ladder: Ladder) -> list[tuple[int, int, Arrow | Remark | Gap, bool]
             order = item.arrival_order if item.arrival_order >= 0 else 1 << 60
             found.append((item.arrives, order, item, True))
     found.sort(key=lambda each: (each[0], each[1]))
+    return found
+
+
+def _crowded(moments: list[tuple[int, int, Arrow | Remark | Gap, bool]], limit: int) -> set[Arrow | Remark | Gap]:
+    """Arrows that fly together with more than `limit` others over the same field, or arrive at once."""
+    found: set[Arrow | Remark | Gap] = set()
+    flying: list[Arrow] = []
+    for place, (_, _, item, is_arrival) in enumerate(moments):
+        if not isinstance(item, Arrow) or item.arrives == NEVER:
+            continue
+        if is_arrival:
+            flying.remove(item)
+            continue
+        if item.arrives == item.sent and moments[place + 1][2] is item:
+            found.add(item)
+        flying.append(item)
+        field = {item.source, item.destination}
+        beside = [each for each in flying if {each.source, each.destination} == field]
+        if len(beside) > limit:
+            found.update(beside)
     return found
 
 
@@ -385,7 +447,7 @@ def _wrapped(text: str, width: int) -> list[str]:
             lines.append(line)
         line = word
         while _width(line) > width:
-            cut = _cut(line, width)
+            cut: int = _cut(line, width)
             lines.append(line[:cut])
             line = line[cut:]
     if line:
