@@ -25,6 +25,7 @@ def test_three_segments_make_a_connection() -> None:
     iss = port.syn(1000)
     assert (port.half_open, port.complete) == (1, 0)
     assert port.listener.readiness() == 0
+    assert port.listener.woken == 0
     child = port.inject(ACK, 1000, seq=1, ack=iss + 1)
     port.expect_nothing()
     assert child is not None
@@ -113,9 +114,10 @@ def test_a_child_has_settings_of_its_own() -> None:
 # -- options
 
 
-def test_a_syn_without_options_gets_none_but_the_mss() -> None:
+@pytest.mark.parametrize("options", [None, TcpOptions(mss=0)])
+def test_a_syn_without_options_gets_none_but_the_mss(options: TcpOptions | None) -> None:
     port = Port()
-    port.inject(SYN, 1000)
+    port.inject(SYN, 1000, options=options)
     answer = port.expect(SYN | ACK)
     assert answer.options is not None
     assert answer.options.mss == 1460
@@ -267,6 +269,14 @@ SYN_RECEIVED_ROWS = [
     (ACK, 100, 1, b"", SILENCE, OPEN, ""),
     (ACK, 100, 1, b"xyz", SILENCE, OPEN, ""),
     (ACK, 0, 1, b"xyz", SILENCE, OPEN, ""),
+    (ACK | FIN, 0, 1, b"x", SILENCE, OPEN, ""),
+    (ACK | FIN, 0, 1, b"", CHALLENGE, STAYS, "sequence-outside-window"),
+    (ACK, 0, 1, b"x", CHALLENGE, STAYS, "sequence-outside-window"),
+    (ACK, WINDOW, 1, b"x", SILENCE, OPEN, ""),
+    (ACK, 1 + WINDOW, 1, b"", SILENCE, OPEN, ""),
+    (ACK, 1 + WINDOW, 1, b"x", CHALLENGE, STAYS, "sequence-outside-window"),
+    (ACK | FIN, 1 + WINDOW, 1, b"", CHALLENGE, STAYS, "sequence-outside-window"),
+    (ACK, 2 + WINDOW, 1, b"", CHALLENGE, STAYS, "sequence-outside-window"),
     (ACK, 1, 0, b"", RESET, STAYS, "ack-in-listen"),
     (ACK, 1, 500, b"abc", RESET, STAYS, "ack-in-listen"),
     (ACK, 90_000, 500, b"", RESET, STAYS, "ack-in-listen"),

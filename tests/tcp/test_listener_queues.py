@@ -10,7 +10,7 @@ from netglass.tcp.state import ESTABLISHED
 from netglass.tcp.syn_queue import SynQueue
 from netglass.times import MILLISECOND, MINUTE, NEVER, SECOND
 from netglass.wire.tcp import ACK, FIN, PSH, RST, SYN, TcpSegment
-from tests.tcp.listening import CLIENT, MSS, SERVER, Port, Told, without_cookies
+from tests.tcp.listening import CLIENT, MSS, RICH, SERVER, Port, Told, without_cookies
 
 # -- how many
 
@@ -147,14 +147,15 @@ def test_the_syn_ack_comes_again_after_1_2_4_8_and_16_seconds_and_then_no_more()
     port.expect(RST, 1000, seq=iss + 1)
 
 
-def test_tcp_syncnt_limits_the_retries_of_one_listener() -> None:
+@pytest.mark.parametrize(("count", "times", "end"), [(1, [1], 3), (2, [1, 3], 7), (6, [1, 3, 7, 15, 31, 63], 127)])
+def test_tcp_syncnt_limits_the_retries_of_one_listener(count: int, times: list[int], end: int) -> None:
     settings = TcpSettings()
-    settings.syn_count = 2
+    settings.syn_count = count
     port = Port(settings=settings)
     start = port.now
     port.syn(1000)
-    assert port.syn_ack_times(1000, start) == [1, 3]
-    assert port.now - start == 7 * SECOND
+    assert port.syn_ack_times(1000, start) == times
+    assert port.now - start == end * SECOND
 
 
 def test_the_host_can_wait_less() -> None:
@@ -230,6 +231,21 @@ def test_young_entries_shield_the_old_ones() -> None:
     port.expect(SYN | ACK, 1000)
 
 
+@pytest.mark.parametrize(("young", "gone"), [(2, 1), (3, 1), (4, 0)])
+def test_how_many_are_young_decides_how_many_retries_the_old_ones_keep(young: int, gone: int) -> None:
+    # At 15 s the 9 old entries have had three retries. With 2 young among 11, and with 3 among 12, three are enough,
+    # until one entry has gone; with 4 among 13 the limit is four.
+    port = Port(20, without_cookies())
+    for peer in range(1000, 1009):
+        port.syn(peer)
+    port.wait("14500ms")
+    port.sent.clear()
+    for peer in range(2000, 2000 + young):
+        port.syn(peer)
+    port.wait("600ms")
+    assert port.count("syn-ack-timeout") == gone
+
+
 def test_entries_time_out_each_at_its_own_time() -> None:
     port = Port(100)
     start = port.now
@@ -279,6 +295,23 @@ def test_defer_accept_is_quiet_and_gives_a_last_chance() -> None:
     assert port.now == start + 3 * SECOND
     port.expect(SYN | ACK, 1000, seq=iss)
     assert port.inject(ACK, 1000, seq=1, ack=iss + 1) is not None
+
+
+@pytest.mark.parametrize(("seconds", "chance"), [(1, 1), (2, 3), (3, 3), (4, 7), (10, 15)])
+def test_defer_accept_is_counted_in_expiries_of_the_timer(seconds: int, chance: int) -> None:
+    port, iss, start = deferring(seconds)
+    port.inject(ACK, 1000, seq=1, ack=iss + 1)
+    assert port.syn_ack_times(1000, start)[0] == chance
+
+
+def test_timestamps_of_a_deferred_ack_are_remembered() -> None:
+    settings = TcpSettings()
+    settings.defer_accept = 3 * SECOND
+    port = Port(settings=settings)
+    iss = port.syn(1000, RICH, ts=(700, 0))
+    port.inject(ACK, 1000, seq=1, ack=iss + 1, ts=(710, 0))
+    assert port.inject(ACK, 1000, seq=1, ack=iss + 1, data=b"old", ts=(705, 0)) is None
+    assert port.listener.drop_reason == "paws"
 
 
 def test_without_the_ack_defer_accept_changes_nothing() -> None:
@@ -360,3 +393,18 @@ def test_entries_that_left_are_not_kept_for_their_timers() -> None:
             queue.remove(queue.oldest())
     assert len(queue._timers) < 200
     assert queue.deadline == queue.oldest().expires == SECOND + 9_990
+
+
+def test_the_queue_knows_how_many_are_young() -> None:
+    queue = SynQueue()
+    entries = [HalfOpen((CLIENT, number, SERVER), 0, 0, 0) for number in range(4)]
+    for entry in entries:
+        queue.add(entry, SECOND)
+    queue.expire(entries[0], 3 * SECOND)
+    queue.expire(entries[0], 7 * SECOND)
+    queue.expire(entries[1], 3 * SECOND)
+    assert queue.young == 2
+    queue.remove(entries[0])
+    assert queue.young == 2
+    queue.remove(entries[2])
+    assert queue.young == 1
