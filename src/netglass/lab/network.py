@@ -26,7 +26,7 @@ from netglass.lab.agenda import Target
 from netglass.lab.host import LabHost
 from netglass.lab.machine import Port
 from netglass.lab.scene import Scene
-from netglass.lab.topology import Router, automatic_addresses, with_prefix
+from netglass.lab.topology import StaticRoutes, automatic_addresses, with_prefix
 from netglass.network.cable import QUEUE_PACKETS, Cable, Tally
 from netglass.network.fault import Fault
 from netglass.network.faults import Partition
@@ -55,7 +55,7 @@ class Network(World):
         "_interrupted",
         "_partitions",
         "_rng",
-        "_router",
+        "_routes",
         "_scene",
         "_stale_routes",
         "_tally",
@@ -69,7 +69,7 @@ class Network(World):
         self._tally: Tally = Tally()
         self._hosts: dict[str, LabHost] = {}
         self._cables: list[Cable] = []
-        self._router: Router = Router()
+        self._routes: StaticRoutes = StaticRoutes()
         self._partitions: list[Fault] = []
         self._stale_routes: bool = False
         self._interrupted: bool = False
@@ -109,9 +109,12 @@ class Network(World):
         faults: Iterable[Fault] = (),
         offload: bool = False,
     ) -> Cable:
-        """Connects two hosts. `delay` one way; `rate` "100 Mbit/s" or None for no limit; `queue` in packets or "64
-        KiB", before the rate;
-        `reorder` lets jitter change the order; `offload` lets both ends send super-segments."""
+        """Connects two hosts.
+
+        `delay` is one way, `jitter` adds up to so much and keeps the order unless `reorder`. `rate` is "100 Mbit/s" or
+        None for no limit; `queue` ("64 KiB", or packets) is what may wait before it. Losses and `faults` act in both
+        directions. `offload` lets both ends send super-segments.
+        """
         first, second = self._named(a), self._named(b)
         if first is second:
             raise MisuseError(f"a cable has two ends; both are {first.name!r} (a host reaches itself without one)")
@@ -301,7 +304,7 @@ class Network(World):
         event."""
         if self._stale_routes:
             self._stale_routes = False
-            self._router.route([host.machine for host in self._hosts.values()])
+            self._routes.renew([host.machine for host in self._hosts.values()])
         now = self._scene.agenda.now
         for host in self._hosts.values():
             host.machine.flush(now)

@@ -39,7 +39,7 @@ def automatic_addresses(cable: int, number: int) -> list[tuple[bytes, int]]:
     return [(four, _PREFIXES[0]), (six, _PREFIXES[1])]
 
 
-class Router:
+class StaticRoutes:
     """Computes every machine's routes, and takes its own old ones out when the topology has changed."""
 
     __slots__ = ("_added",)
@@ -47,9 +47,9 @@ class Router:
     def __init__(self) -> None:
         self._added: list[tuple[Machine, bytes, int]] = []
 
-    def route(self, machines: list[Machine]) -> None:
+    def renew(self, machines: list[Machine]) -> None:
         for machine, network, prefix in self._added:
-            machine.host.routes.remove(network, prefix, b"")
+            machine.host.remove_route(network, prefix)
         self._added.clear()
         for machine in machines:
             if len(machine.ports) == 1:
