@@ -14,6 +14,7 @@ from netglass.times import SECOND
 from netglass.udp.port import UdpPort
 from netglass.wire.address import parse
 from netglass.wire.ip import UDP, IpPacket
+from netglass.wire.tcp import RST
 from netglass.wire.udp import UdpDatagram
 from tests.host.bench import ANY, HOST, PEER, Bench, Scene, as_icmp
 
@@ -180,18 +181,20 @@ def test_addresses_that_cannot_come_from_outside(source: str, destination: str, 
     assert bench.counters == {reason: 2}
 
 
-def test_a_forged_segment_does_not_reach_a_connection_over_the_loopback():
+@pytest.mark.parametrize("remote", [HOST, parse("127.0.0.1"), parse("127.9.9.9"), parse("::1")])
+def test_a_forged_segment_does_not_reach_a_connection_over_the_loopback(remote: bytes):
     bench = Bench()
     listener = bench.listen()
-    mine = bench.connect(HOST)
+    mine = bench.connect(remote)
     bench.expect_nothing()
     theirs = listener.accept(0)
     assert theirs is not None
-    bench.inject_tcp(
-        4, mine.tcb.rcv_nxt & 0xFFFFFFFF, 0, mine.tcb.local_port, source=HOST, source_port=80, destination=HOST
-    )
+    tcb = mine.tcb
+    seq = tcb.rcv_nxt & 0xFFFFFFFF
+    bench.inject_tcp(RST, seq, 0, tcb.local_port, source=remote, source_port=80, destination=tcb.local)
     assert mine.tcb.state is ESTABLISHED
-    assert bench.counters == {"ip-martian-source": 1}
+    assert sum(bench.counters.values()) == 1
+    assert bench.host.dropped == 1
 
 
 def test_fragments_are_counted_until_reassembly_exists():

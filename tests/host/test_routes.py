@@ -71,6 +71,30 @@ def test_a_route_changes_what_was_looked_up_before():
     assert not host.remove_route(bytes(4), 0)
 
 
+def test_what_is_routed_to_the_loopback_does_not_leave():
+    bench = Bench()
+    bench.host.add_route(parse("192.0.2.0"), 24, bench.host.loopback)
+    sender = bench.udp()
+    assert bench.host.send_udp(sender, b"x", parse("192.0.2.1"), 9, 0) == 1
+    bench.expect_nothing()
+    assert bench.counters == {"ip-not-for-us": 1}
+
+
+def test_a_group_on_the_loopback_is_heard_once():
+    bench = Bench()
+    member, sender = bench.udp(9), bench.udp()
+    sender.multicast_interface = "lo"
+    group = parse("224.0.0.9")
+    assert bench.host.send_udp(sender, b"early", group, 9, 0) == 5
+    bench.expect_nothing()
+    bench.host.join_group(member, group, 0)
+    assert bench.host.send_udp(sender, b"now", group, 9, 0) == 3
+    bench.expect_nothing()
+    assert len(member.waiting) == 1
+    assert member.waiting[0].source == parse("127.0.0.1")
+    assert bench.counters == {"ip-group-not-joined": 1}
+
+
 def test_without_a_route_the_packet_is_counted_and_the_call_says_so():
     bench = Bench()
     bench.host.remove_route(bytes(4), 0)
@@ -130,6 +154,8 @@ def test_mistakes_with_interfaces_and_gateways_say_what_is_right():
         host.add_route(bytes(4), 0, left, gateway=parse("::1"))
     with pytest.raises(MisuseError, match="already"):
         host.add_interface("left")
+    with pytest.raises(MisuseError, match=r"10\.1\.0\.1 already, on left"):
+        host.add_address(left, parse("10.1.0.1"), 16)
     with pytest.raises(MisuseError, match="not an interface of h"):
         host.add_route(bytes(4), 0, Interface("left", 1, 1500, False, False))
 

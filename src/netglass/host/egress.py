@@ -13,7 +13,16 @@ from netglass.host.routes import Path, Route, Routes
 from netglass.probe import Probe
 from netglass.tcp.tcb import Counters, Tcb
 from netglass.times import MINUTE, NEVER
-from netglass.wire.address import BROADCAST, LOOPBACK_4, LOOPBACK_6, broadcast_of, in_network, is_loopback, network_of
+from netglass.wire.address import (
+    BROADCAST,
+    LOOPBACK_4,
+    LOOPBACK_6,
+    broadcast_of,
+    in_network,
+    is_loopback,
+    network_of,
+    text,
+)
 from netglass.wire.ip import TCP, IpPacket
 from netglass.wire.packet import packet_size
 from netglass.wire.tcp import TcpSegment
@@ -25,6 +34,7 @@ are forgotten and found again."""
 LEARNED_MTU_LIFETIME: Final = 10 * MINUTE  # RFC 1191 §6.3; Linux net.ipv4.route.mtu_expires
 _LEAST_MTU_4: Final = 552  # Linux net.ipv4.route.min_pmtu: below that an attacker slows us down
 _LEAST_MTU_6: Final = 1280  # RFC 8201 §4
+_LINK_LOCAL: Final = b"\xfe\x80" + bytes(14)  # fe80::/10 (RFC 4291 §2.5.6)
 
 
 class Egress:
@@ -81,13 +91,15 @@ class Egress:
 
     def add_address(self, interface: Interface, address: bytes, prefix: int) -> None:
         network = network_of(address, prefix)
+        if address in self.addresses:
+            raise MisuseError(f"{self.name} has the address {text(address)} already, on {self.addresses[address].name}")
+        self.add_route(Route(network, prefix, interface, b"", 0))
         interface.addresses.append((address, prefix))
         self.addresses[address] = interface
         if len(address) == 4 and prefix < 31 and not interface.loopback:  # RFC 3021: a /31 has no broadcast address
             broadcast = broadcast_of(network, prefix)
             interface.broadcasts.append(broadcast)
             self.broadcasts.add(broadcast)
-        self.add_route(Route(network, prefix, interface, b"", 0))
 
     def add_route(self, route: Route) -> None:
         if self.interfaces.get(route.interface.name) is not route.interface:
@@ -110,8 +122,10 @@ class Egress:
 
     def _find_path(self, destination: bytes, now: int) -> Path | None:
         version = 4 if len(destination) == 4 else 6
-        if destination in self.addresses or is_loopback(destination):
-            return Path(version, self.loopback, b"", LARGEST_PACKET, True, NEVER)
+        if self.is_local(destination):
+            # All of 127.0.0.0/8 is ours. What is in use is listed, so that ingress knows a forged source at a glance.
+            self.addresses.setdefault(destination, self.loopback)
+            return Path(version, self.loopback, b"", LARGEST_PACKET, NEVER)
         route = self.routes.find(destination)
         if route is None and destination == BROADCAST:
             route = self._first_link()
@@ -123,7 +137,7 @@ class Egress:
         if learned is not None and now < learned[1]:
             mtu = min(mtu, learned[0])
             expires = learned[1]
-        return Path(version, route.interface, route.gateway, mtu, False, expires)
+        return Path(version, route.interface, route.gateway, mtu, expires)
 
     def _first_link(self) -> Route | None:
         # The limited broadcast needs no route (RFC 919): it goes out on the first interface that has an IPv4 address.
@@ -158,7 +172,7 @@ class Egress:
         path = self.path(destination, now)
         if path is None:
             return b""
-        if path.local:
+        if self.is_local(destination):
             return LOOPBACK_4 if len(destination) == 4 and is_loopback(destination) else destination
         best = _closest(path.interface.addresses, path.gateway or destination)
         if best:
@@ -193,7 +207,7 @@ class Egress:
         probe = self.probe
         if probe is not None:
             probe.packet_sent(self.name, interface.name, packet, tcb.snapshot(), now)
-        if path.local:
+        if interface.loopback:
             self.looped.append(packet)
         else:
             self.ready.append((interface, packet))
@@ -201,21 +215,19 @@ class Egress:
     def send(self, packet: IpPacket, now: int, interface: Interface | None = None) -> int:
         """Any other packet, through `interface` or where its route leads: 0, -ENETUNREACH or -EMSGSIZE. The source
         address is not looked at."""
-        local = False
         if interface is None:
             path = self.path(packet.destination, now)
             if path is None:
                 self.drop(packet, "ip-no-route", now)
                 return -ENETUNREACH
             interface = path.interface
-            local = path.local
         if packet_size(packet) > max(interface.gso_size, min(interface.mtu, LARGEST_PACKET)):
             self.drop(packet, "ip-too-big", now)
             return -EMSGSIZE
         interface.out_packets += 1
         if self.probe is not None:
             self.probe.packet_sent(self.name, interface.name, packet, None, now)
-        if local:
+        if interface.loopback:
             self.looped.append(packet)
         else:
             self.ready.append((interface, packet))
@@ -253,6 +265,3 @@ def _closest(addresses: list[tuple[bytes, int]], target: bytes) -> bytes:
             best = address
             most = points
     return best
-
-
-_LINK_LOCAL: Final = b"\xfe\x80" + bytes(14)

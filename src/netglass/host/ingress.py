@@ -4,6 +4,7 @@ top."""
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from netglass.errors import WireError
 from netglass.host.demux import Demux, Key
@@ -40,6 +41,10 @@ from netglass.wire.seq import unwrap
 from netglass.wire.tcp import SYN, TcpSegment
 from netglass.wire.udp import UdpDatagram
 from netglass.world import Endpoint
+
+_ECN: Final = (
+    3  # of the traffic class; a reset is not part of a congestion-controlled flow (RFC 3168 §6.1.4 on pure ACKs)
+)
 
 
 class Ingress:
@@ -295,7 +300,7 @@ class Ingress:
         if reset is not None:
             ident = egress.next_ident(packet.source)
             ttl = egress.config.default_ttl_hops
-            egress.send(IpPacket(packet.destination, packet.source, TCP, reset, ttl, packet.tos, ident), now)
+            egress.send(IpPacket(packet.destination, packet.source, TCP, reset, ttl, packet.tos & ~_ECN, ident), now)
 
     def _tell_done(self, packet: IpPacket, connection: Connection | None, now: int) -> None:
         egress = self._egress

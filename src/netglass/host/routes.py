@@ -23,9 +23,9 @@ class Route:
 class Path:
     """How to reach one destination, looked up once."""
 
-    __slots__ = ("expires", "gateway", "gso_size", "interface", "limit", "local", "mtu", "version")
+    __slots__ = ("expires", "gateway", "gso_size", "interface", "limit", "mtu", "version")
 
-    def __init__(self, version: int, interface: Interface, gateway: bytes, mtu: int, local: bool, expires: int) -> None:
+    def __init__(self, version: int, interface: Interface, gateway: bytes, mtu: int, expires: int) -> None:
         self.version: int = version
         self.interface: Interface = interface
         self.gateway: bytes = gateway  # b"": on the link
@@ -34,7 +34,6 @@ class Path:
         self.limit: int = max(
             interface.gso_size, min(interface.mtu, LARGEST_PACKET)
         )  # the longest packet the interface takes
-        self.local: bool = local  # one of our own addresses
         self.expires: int = expires
 
 

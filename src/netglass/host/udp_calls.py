@@ -146,7 +146,7 @@ class UdpCalls:
         if len(source) != len(group):
             return -EADDRNOTAVAIL
         packet = self._packet(port, source, payload, group, group_port, port.multicast_ttl_hops)
-        if port.multicast_loop and group in self._demux.groups:
+        if port.multicast_loop and not interface.loopback and group in self._demux.groups:
             self._loop(packet, payload, port.local_port, interface)
         if port.multicast_ttl_hops == 0:  # RFC 1112 §6.1: not beyond this host
             return len(payload)
