@@ -63,7 +63,10 @@ def settings(text: str) -> tuple[tuple[Setting, ...], int]:
     found: list[Setting] = []
     at = _skip(text, 0)
     while match := _SETTING.match(text, at):
-        found.append(Setting(match[1], (match[2] or "").strip('"'), _line(text, at)))
+        value = match[2] or ""
+        if value.startswith('"'):
+            value = value[1:-1]
+        found.append(Setting(match[1], value, _line(text, at)))
         at = _skip(text, match.end())
     return tuple(found), at
 
