@@ -437,3 +437,11 @@ def test_a_filled_gap_reports_what_it_covered_again() -> None:
     tcp.inject(ACK, seq=5000, ack=1000, data=b"x" * 250)
     tcp.expect(ACK, ack=5000)
     assert tcp.expect(ACK, ack=5300).sack == ((5200, 5250),)
+
+
+def test_sack_blocks_beside_data_leave_the_segment_within_the_mtu() -> None:
+    tcp = with_sack()
+    tcp.inject(ACK, seq=5200, ack=1000, data=b"x" * 100)
+    tcp.expect(ACK)
+    tcp.send(bytes(1460))
+    assert tcp.expect(ACK, seq=1000, ack=5000, data=1460 - 12).sack == ((5200, 5300),)

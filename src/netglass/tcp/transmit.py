@@ -159,10 +159,14 @@ def sendable(tcb: Tcb, left: int, now: int) -> int:
     wait."""
     usable = tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt
     mss = tcb.mss
+    most = tcb.max_payload
+    if tcb.received.waiting or tcb.dsack is not None:
+        mss -= sack_size(tcb)
+        most = most // tcb.mss * mss
     if usable < mss and usable < left:
         return sendable_in_small_window(tcb, usable, left, now)
     allowance = tcb.recovery.send_allowance()
-    size = left if left < tcb.max_payload else tcb.max_payload
+    size = left if left < most else most
     if size > usable:
         size = usable
     if size > allowance:
@@ -225,8 +229,9 @@ def retransmission(tcb: Tcb, lost: SentRange, now: int) -> TcpSegment:
     end = lost.end
     data_end = tcb.sending.end
     size = min(end, data_end) - seq
-    if size > tcb.mss:
-        size = tcb.mss
+    most = tcb.mss - sack_size(tcb)
+    if size > most:
+        size = most
     if size < 0:
         size = 0
     flags = ACK
@@ -310,6 +315,16 @@ def finish(tcb: Tcb, seq: int, chunks: tuple[Buffer, ...], size: int, flags: int
         None,
         urgent,
     )
+
+
+def sack_size(tcb: Tcb) -> int:
+    """Bytes that SACK blocks take from the payload of a segment sent now."""
+    if not tcb.sack_ok:
+        return 0
+    count = 0 if tcb.dsack is None else 1
+    if tcb.received.waiting:
+        count += len(tcb.received.sack_blocks((3 if tcb.ts_ok else 4) - count))
+    return 4 + 8 * count if count else 0
 
 
 def sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
