@@ -7,21 +7,6 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tcp.dialogue import (
-    EVERY_STATE,
-    MSS,
-    Tcp,
-    close_wait,
-    closing,
-    established,
-    fin_wait_1,
-    fin_wait_2,
-    last_ack,
-    plain,
-    syn_received,
-    syn_sent,
-    time_wait,
-)
 
 from netglass.errnos import EAGAIN, ECONNREFUSED, ECONNRESET, EPIPE
 from netglass.tcp.state import (
@@ -37,6 +22,21 @@ from netglass.tcp.state import (
     TIME_WAIT,
 )
 from netglass.wire.tcp import ACK, FIN, PSH, RST, SYN, TcpOptions
+from tests.tcp.dialogue import (
+    EVERY_STATE,
+    MSS,
+    Tcp,
+    close_wait,
+    closing,
+    established,
+    fin_wait_1,
+    fin_wait_2,
+    last_ack,
+    plain,
+    syn_received,
+    syn_sent,
+    time_wait,
+)
 
 # -- SYN-SENT
 

@@ -93,7 +93,8 @@ def syn(tcb: Tcb, now: int) -> TcpSegment:
 
 
 def syn_space(tcb: Tcb) -> int:
-    """The room that a connection begins with: whole segments. As in Linux, more is accepted than the 16 bits of a SYN can tell."""
+    """The room that a connection begins with: whole segments. As in Linux, more is accepted than the 16 bits of a SYN
+    can tell."""
     space = tcb.rcvbuf
     mss = options.announced_mss(tcb)
     if tcb.settings.window_clamp:
