@@ -55,6 +55,18 @@ def test_a_steady_long_path_comes_down_to_200_ms_more():
     assert abs(seen[-1] - 600 * MILLISECOND) < MILLISECOND
 
 
+def test_how_fast_it_comes_down():
+    # In Linux's terms: mdev 800, 600, 450, 337.5; rttvar stays for the first round trip, then goes a quarter of the way
+    # to the largest mdev of each.
+    rtt = estimator()
+    rtt.measure(400 * MILLISECOND)
+    seen = [rtt.rto]
+    for _ in range(3):
+        rounds(rtt, 400 * MILLISECOND, 1)
+        seen.append(rtt.rto)
+    assert [each // MICROSECOND for each in seen] == [1_200_000, 1_200_000, 1_112_500, 1_018_750]
+
+
 def test_the_timeout_falls_once_a_round_trip_however_many_samples_it_has():
     few, many = estimator(), estimator()
     rounds(few, 400 * MILLISECOND, 1)

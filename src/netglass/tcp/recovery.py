@@ -31,7 +31,6 @@ class Recovery(Scoreboard):
         "_round_end",
         "_timeout_una",
         "_troubled",
-        "_twice_to",
         "cc",
         "config",
         "in_recovery",
@@ -53,8 +52,7 @@ class Recovery(Scoreboard):
         self._judged_to: int = una  # RFC 6675's IsLost() has been answered up to here
         self._duplicates: int = 0  # duplicate ACKs, where there is no SACK
         self._credit: int = 0  # bytes that they took off in_flight
-        self._twice_to: int = una  # one past the highest byte that was sent twice
-        self._troubled: bool = False  # False: all in flight, sent once, no duplicate ACK: the short way through an ACK
+        self._troubled: bool = False  # False: all in flight and sent once, no duplicate ACK: an ACK goes the short way
         self._round_end: int = una  # a round trip is over when this is acknowledged
 
     # -- sending
@@ -74,8 +72,6 @@ class Recovery(Scoreboard):
         self.mark_sent_again(start, end, now)
         self._forced = False
         self._troubled = True
-        if end > self._twice_to:
-            self._twice_to = end
 
     def retransmission_due(self) -> SentRange | None:
         """The first range marked lost that the congestion window lets out now, all of it, or None."""
@@ -86,7 +82,7 @@ class Recovery(Scoreboard):
         size = item.end - item.start
         room = self.cc.cwnd - self.in_flight
         if room < size:
-            if room < self.mss and self.in_flight > 0 and not self._forced:
+            if room < self.mss and not self._forced:
                 return None
             whole = max(room - room % self.mss, self.mss)
             if whole < size:
@@ -178,9 +174,11 @@ class Recovery(Scoreboard):
                 self._find_lost()
         elif self._head_is_lost(advance):
             self._lose_head()
+        if self.in_flight < 0:
+            self._limit_credit()
         if self.lost and not self.in_recovery:
             self._enter(now)
-        self._troubled = self.in_recovery or self.sacked + self.lost + self._duplicates > 0 or self._twice_to > self.una
+        self._troubled = self.in_recovery or self.sacked + self.lost + self._duplicates > 0
         return sample
 
     # -- detection with SACK
@@ -232,13 +230,11 @@ class Recovery(Scoreboard):
             credit = max(0, self._credit - max(0, acknowledged - self.mss))
         self.in_flight += self._credit - credit
         self._credit = credit
-        self._limit_credit()
 
     def _limit_credit(self) -> None:
-        # More duplicates than segments: the network duplicates, or the peer lies.
-        if self.in_flight < 0:
-            self._credit += self.in_flight
-            self.in_flight = 0
+        """There were more duplicate ACKs than segments: the network duplicates, or the peer lies."""
+        self._credit += self.in_flight
+        self.in_flight = 0
 
     def _drop_credit(self) -> None:
         self.in_flight += self._credit
@@ -259,7 +255,6 @@ class Recovery(Scoreboard):
         if item.end - item.start > self.mss:
             self.split(self.head, item.start + self.mss)
         self.mark_lost(item)
-        self._limit_credit()
         self._forced = True
 
     # -- recovery begins and ends
