@@ -37,6 +37,7 @@ from netglass.sockets.constants import (
     IPV6_TCLASS,
     IPV6_UNICAST_HOPS,
     IPV6_V6ONLY,
+    MSG_DONTWAIT,
     MSG_ERRQUEUE,
     MSG_MORE,
     MSG_OOB,
@@ -181,10 +182,10 @@ class DatagramSocket(Description):
         """One datagram; what does not fit into `size` is lost, and MSG_TRUNC told."""
         port = self.port
         if port is None or flags & MSG_ERRQUEUE:
-            return self._nothing(self.shut & POLLRDHUP != 0)
+            return self._nothing(self.shut & POLLRDHUP != 0, flags)
         datagram = port.receive(flags & MSG_PEEK != 0)
         if isinstance(datagram, int):
-            return self._nothing(port.read_closed) if datagram == -EAGAIN else datagram
+            return self._nothing(port.read_closed, flags) if datagram == -EAGAIN else datagram
         data = datagram.payload
         told = MSG_TRUNC if len(data) > size else 0
         sender = show_address(self.family, datagram.source, datagram.source_port)
@@ -193,9 +194,10 @@ class DatagramSocket(Description):
             message.control = self._control(datagram)
         return message
 
-    def _nothing(self, ended: bool) -> Message | int:
+    def _nothing(self, ended: bool, flags: int) -> Message | int:
         # After shutdown(SHUT_RD) Linux ends the sleep of a blocking call with nothing; one that does not wait: EAGAIN.
-        return Message(b"", None) if ended and self.blocking else -EAGAIN
+        waits = self.blocking and not flags & MSG_DONTWAIT
+        return Message(b"", None) if ended and waits else -EAGAIN
 
     def _control(self, datagram: ReceivedDatagram) -> Control:
         """The ancillary data that was asked for (ip(7), RFC 3542 §6)."""

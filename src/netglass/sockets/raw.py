@@ -51,6 +51,7 @@ _HOPS: Final = key(IPPROTO_IPV6, IPV6_UNICAST_HOPS)
 _TOS: Final = key(IPPROTO_IP, IP_TOS)
 _TCLASS: Final = key(IPPROTO_IPV6, IPV6_TCLASS)
 _IPV6_HEADER: Final = 40
+_MOST: Final = 65535 - 20
 
 
 class RawSocket(Description):
@@ -103,6 +104,8 @@ class RawSocket(Description):
                 return error
         if not remote:
             return -EDESTADDRREQ
+        if len(data) > _MOST:
+            return -EMSGSIZE
         packet = self._packet(data, remote, now)
         if isinstance(packet, int):
             return packet
