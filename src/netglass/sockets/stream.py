@@ -274,7 +274,8 @@ class StreamSocket(Description):
         if self._held_back(connection):
             return -EAGAIN
         taken = connection.send(data, now)
-        self.host.touch(connection, now)
+        if taken > 0:
+            self.host.touch(connection, now)
         return taken
 
     def _send_with(self, connection: Connection, data: Buffer, flags: int, now: int) -> int:
@@ -314,7 +315,8 @@ class StreamSocket(Description):
             message = self.receive_message(size, flags, now)
             return message if isinstance(message, int) else message.data
         data = connection.receive(size, now)
-        self.host.touch(connection, now)
+        if connection.tcb.due:  # a window update
+            self.host.touch(connection, now)
         return data
 
     def receive_message(self, size: int, flags: int, now: int) -> Message | int:
@@ -329,7 +331,8 @@ class StreamSocket(Description):
         data = connection.receive(size, now, peek)
         if isinstance(data, int):
             return data
-        self.host.touch(connection, now)
+        if connection.tcb.due:
+            self.host.touch(connection, now)
         if flags & MSG_TRUNC:
             # tcp(7): the bytes are thrown away and only counted; a caller of recv sees as many zeros.
             data = bytes(len(data))
