@@ -9,7 +9,7 @@ from pathlib import Path
 
 from netglass.errors import MisuseError
 from netglass.packetdrill.result import Failure, Result
-from netglass.packetdrill.runner import run_script
+from netglass.packetdrill.runner import Say, run_script
 from netglass.packetdrill.script import Setting
 from netglass.packetdrill.settings import SWITCHES
 from netglass.times import human
@@ -48,10 +48,10 @@ def scripts(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def play(path: Path, settings: tuple[Setting, ...] = ()) -> Result:
+def play(path: Path, settings: tuple[Setting, ...] = (), say: Say | None = None) -> Result:
     """One script, whatever happens in it: an error of netglass itself is a failure of the script too."""
     try:
-        return run_script(path, options=settings)
+        return run_script(path, options=settings, say=say)
     except Exception as error:
         problem = f"netglass itself failed: {type(error).__name__}: {error}"
         return Result(str(path), Failure(str(path), 0, problem))

@@ -117,7 +117,13 @@ class Calls:
     def add_remote(self, flow: Flow) -> None:
         """A connection that the other side begins."""
         self._flows.insert(0, flow)
-        self.under_test = flow
+
+    def flow_between(self, remote_port: int, local_port: int) -> Flow | None:
+        """The newest connection between these ports."""
+        for flow in self._flows:
+            if (flow.remote_port, flow.local_port) == (remote_port, local_port) and flow.phase is not Phase.LISTENING:
+                return flow
+        return None
 
     def info(self) -> dict[str, int]:
         """TCP_INFO of the socket under test."""

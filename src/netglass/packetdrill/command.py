@@ -8,9 +8,8 @@ from typing import Annotated, Final
 import typer
 
 from netglass.errors import MisuseError
-from netglass.packetdrill.batch import play_all, scripts, split_arguments, summary
+from netglass.packetdrill.batch import play, play_all, scripts, split_arguments, summary
 from netglass.packetdrill.result import Result
-from netglass.packetdrill.runner import run_script
 from netglass.packetdrill.script import Setting
 
 CONTEXT: Final[dict[str, bool]] = {"ignore_unknown_options": True}
@@ -48,12 +47,8 @@ def packetdrill(
         raise typer.Exit(_MISUSED) from None
     settings += [Setting("define", each, 0) for each in define or []]
     results: list[Result] = []
-    played = (
-        (run_script(each, options=settings, say=typer.echo) for each in files)
-        if verbose
-        else play_all(files, settings, jobs)
-    )
-    for result in played:
+    aloud = (play(each, tuple(settings), typer.echo) for each in files)
+    for result in aloud if verbose else play_all(files, settings, jobs):
         results.append(result)
         if not quiet:
             _tell(result, as_json)

@@ -33,7 +33,8 @@ class Outbound:
 
 
 class Exchange:
-    """The packets of one script. They belong to the socket that the script dealt with last."""
+    """The packets of one script. One belongs to the socket that the script dealt with last, unless it names its ports:
+    then to the connection between these, and a SYN that names new ones begins another connection beside the first."""
 
     def __init__(self, bench: Bench, calls: Calls, timeline: Timeline, settings: Settings) -> None:
         self._bench = bench
@@ -66,8 +67,12 @@ class Exchange:
         """A first packet to a listener, or to nobody, makes a new connection; a SYN that comes out is connect's."""
         flow = self._calls.under_test
         inward = packet.direction is Direction.IN
+        named = self._named_flow(packet) if isinstance(packet, TcpPacket) and any(packet.ports) else None
+        if named is not None:
+            return named
         if isinstance(packet, TcpPacket) and inward and (flow is None or flow.phase is Phase.LISTENING):
-            return self._new_remote(packet)
+            self._calls.under_test = self._new_remote(packet)
+            return self._calls.under_test
         if flow is None:
             raise Mismatch("there is no socket that this packet could belong to")
         opening = isinstance(packet, TcpPacket) and packet.flags & (SYN | ACK) == SYN
@@ -78,6 +83,16 @@ class Exchange:
             flow.local_port = self._settings.bind_port
         if flow.remote_port == 0:
             flow.remote_port = self._settings.connect_port
+        return flow
+
+    def _named_flow(self, packet: TcpPacket) -> Flow | None:
+        source, destination = packet.ports
+        inward = packet.direction is Direction.IN
+        flow = self._calls.flow_between(source if inward else destination, destination if inward else source)
+        beside = flow is None and inward and packet.flags & (SYN | ACK) == SYN
+        under_test = self._calls.under_test
+        if beside and under_test is not None and under_test.phase is not Phase.LISTENING:
+            return self._new_remote(packet)
         return flow
 
     def _new_remote(self, packet: TcpPacket) -> Flow:
