@@ -245,12 +245,15 @@ def test_four_segment_close_from_our_side() -> None:
 
 def test_three_segment_close() -> None:
     tcp = established(snd_nxt=1000, rcv_nxt=5000)
-    tcp.inject(FIN | ACK, seq=5000, ack=1000)
+    tcp.inject(ACK, seq=5000, ack=1000, data=b"bye")
+    tcp.expect(ACK, seq=1000, ack=5003)
+    assert tcp.receive() == b"bye"
+    tcp.inject(FIN | ACK, seq=5003, ack=1000)
     tcp.expect_nothing()  # the ACK waits for our FIN
     tcp.close()
-    tcp.expect(FIN | ACK, seq=1000, ack=5001)
+    tcp.expect(FIN | ACK, seq=1000, ack=5004)
     assert tcp.state is LAST_ACK
-    tcp.inject(ACK, seq=5001, ack=1001)
+    tcp.inject(ACK, seq=5004, ack=1001)
     assert tcp.state is CLOSED
 
 

@@ -393,7 +393,11 @@ def fin_arrives(tcb: Tcb, now: int) -> None:
         # Linux: the application will very likely close too, so the ACK may wait and go with our FIN: three segments and
         # not four.
         tcb.pingpong = True
-        acknowledge.schedule(tcb, now)
+        if tcb.in_bytes:
+            acknowledge.schedule(tcb, now)
+        else:
+            # Linux has not measured a delay yet: it does not wait.
+            acknowledge.schedule_now(tcb)
     elif state is FIN_WAIT_1:
         tcb.move(CLOSING, now)
         acknowledge.schedule_now(tcb)

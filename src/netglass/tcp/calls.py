@@ -22,7 +22,7 @@ from netglass.tcp.state import (
     SYN_SENT,
     TIME_WAIT,
 )
-from netglass.tcp.tcb import ACK_DUE, RESET_DUE, SYN_DUE, Tcb
+from netglass.tcp.tcb import ACK_DUE, RESET_DUE, SYN_DUE, URGENT_NOT_YET, URGENT_READ, Tcb
 from netglass.times import NEVER
 from netglass.wire.checksum import Buffer
 from netglass.world import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP
@@ -69,10 +69,15 @@ def receive(tcb: Tcb, size: int, peek: bool, now: int) -> bytes | int:
     """Data in order first, then the error, then the end of the stream: an application reads all that arrived before it
     learns what went wrong."""
     received = tcb.received
+    if tcb.rcv_up >= 0:
+        size = up_to_urgent(tcb, size)
     if received.readable:
-        size = before_urgent(tcb, size)
         data = received.read(size, peek)
-        if not peek and tcb.state is not CLOSED:
+        if peek:
+            return data
+        if tcb.rcv_up >= 0 and received.next - received.readable >= tcb.rcv_up:
+            forget_urgent(tcb)
+        if tcb.state is not CLOSED:
             acknowledge.after_read(tcb)
         return data
     if tcb.error:
@@ -84,29 +89,33 @@ def receive(tcb: Tcb, size: int, peek: bool, now: int) -> bytes | int:
     return -EAGAIN
 
 
-def before_urgent(tcb: Tcb, size: int) -> int:
-    """A read stops at the urgent mark (SIOCATMARK); the urgent byte itself is skipped unless SO_OOBINLINE."""
-    if tcb.rcv_up < 0:
-        return size
-    first_unread = tcb.received.next - tcb.received.readable
+def up_to_urgent(tcb: Tcb, size: int) -> int:
+    """A read stops at the urgent mark (SIOCATMARK). One that starts there skips the urgent byte, unless SO_OOBINLINE."""
+    received = tcb.received
     mark = tcb.rcv_up - 1
+    first_unread = received.next - received.readable
     if first_unread < mark:
         return min(size, mark - first_unread)
-    if first_unread == mark and not tcb.settings.oob_inline and tcb.received.readable > 1:
-        tcb.received.read(1)
-        tcb.rcv_up = -1
+    if first_unread == mark and not tcb.settings.oob_inline and received.readable:
+        received.read(1)
+        forget_urgent(tcb)
     return size
 
 
+def forget_urgent(tcb: Tcb) -> None:
+    tcb.rcv_up = -1
+    tcb.urgent_byte = URGENT_NOT_YET
+
+
 def receive_urgent(tcb: Tcb, peek: bool) -> bytes | int:
-    """MSG_OOB (RFC 6093): one byte."""
-    if tcb.settings.oob_inline or tcb.rcv_up < 0:
+    """MSG_OOB (RFC 6093): one byte, once."""
+    if tcb.settings.oob_inline or tcb.rcv_up < 0 or tcb.urgent_byte == URGENT_READ:
         return -EINVAL
-    if tcb.urgent_byte < 0:
-        return -EAGAIN
+    if tcb.urgent_byte == URGENT_NOT_YET:
+        return b"" if tcb.rcv_closed else -EAGAIN
     byte = bytes((tcb.urgent_byte,))
     if not peek:
-        tcb.urgent_byte = -1
+        tcb.urgent_byte = URGENT_READ
     return byte
 
 
@@ -196,7 +205,7 @@ def readiness(tcb: Tcb) -> int:
     if end_of_stream:
         mask |= POLLIN | POLLRDHUP
     if state is not SYN_SENT and state is not SYN_RECEIVED:
-        if tcb.received.readable:
+        if tcb.received.readable > (1 if at_urgent_mark(tcb) else 0):
             mask |= POLLIN
         if write_closed or has_room(tcb):
             mask |= POLLOUT
@@ -205,6 +214,13 @@ def readiness(tcb: Tcb) -> int:
     if tcb.error:
         mask |= POLLERR
     return mask
+
+
+def at_urgent_mark(tcb: Tcb) -> bool:
+    """The next unread byte is the urgent one, which an ordinary read does not get."""
+    if tcb.rcv_up < 0 or tcb.settings.oob_inline:
+        return False
+    return tcb.received.next - tcb.received.readable == tcb.rcv_up - 1
 
 
 def has_room(tcb: Tcb) -> bool:

@@ -25,6 +25,10 @@ SYN_DUE: Final = 2
 PROBE_DUE: Final = 4  # a zero-window or keep-alive probe
 ACK_DUE: Final = 8
 
+# What `Tcb.urgent_byte` says when it is no byte.
+URGENT_NOT_YET: Final = -1  # announced perhaps, not arrived
+URGENT_READ: Final = -2
+
 
 class Counters:
     """How often each odd thing happened; names are those of the drop reasons. Shared by everything in one host."""
@@ -177,7 +181,7 @@ class Tcb:
         self.rcv_up: int = -1  # one past the peer's urgent byte, -1: none
         self.rcv_fin: int = -1  # the peer's FIN's sequence number, once seen
         self.rcv_wscale: int = 0  # shift for windows that we tell
-        self.urgent_byte: int = -1  # the out-of-band byte not yet read, -1: none
+        self.urgent_byte: int = URGENT_NOT_YET  # the out-of-band byte, until it is read
         # Sizes.
         self.mtu: int = 1500
         self.gso_size: int = 0  # 0, or the most bytes of an IP packet that the interface cuts into segments for us
