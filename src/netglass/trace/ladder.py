@@ -138,13 +138,28 @@ class Gap:
 Item = Arrow | Remark | Gap
 
 
+class Moment:
+    """An item at one time; an arrow has two of them, if it arrives."""
+
+    __slots__ = ("is_arrival", "item", "order", "time")
+
+    def __init__(self, item: Item, time: int, order: int, is_arrival: bool = False) -> None:
+        self.item: Item = item
+        self.time: int = time
+        self.order: int = order
+        self.is_arrival: bool = is_arrival
+
+
 class Ladder:
     """What there is to draw. Times in ns; `origin` is the time of the first item, which pictures call 0."""
 
-    def __init__(self, hosts: list[str], labels: list[str], initial: list[str], items: list[Item]) -> None:
+    def __init__(
+        self, hosts: list[str], labels: list[str], initial: list[str], banded: list[bool], items: list[Item]
+    ) -> None:
         self.hosts: list[str] = hosts
         self.labels: list[str] = labels  # a second line under the name: the address
         self.initial: list[str] = initial  # the state that each host's connection is in before the first item
+        self.banded: list[bool] = banded  # whether the host has no more than one connection
         self.items: list[Item] = items
         self.origin: int = min([each.time for each in items], default=0)
 
@@ -180,10 +195,32 @@ class Ladder:
         items = [each for each in items if isinstance(each, Arrow) or each.kind in kinds]
         _tell_windows(items)
         drawn: list[Item] = _elided(items) if elide else list(items)
-        return cls(builder.hosts, builder.labels(), builder.initial_states(items), drawn)
+        return cls(builder.hosts, builder.labels(), builder.initial_states(items), builder.banded(), drawn)
 
     def arrows(self) -> list[Arrow]:
         return [each for each in self.items if isinstance(each, Arrow)]
+
+    def remarks(self) -> list[Remark]:
+        """Every remark, at arrows and alone."""
+        found: list[Remark] = []
+        for each in self.items:
+            if isinstance(each, Arrow):
+                found += [*each.starts, *each.ends]
+            elif isinstance(each, Remark):
+                found.append(each)
+        return found
+
+    def moments(self) -> list[Moment]:
+        """Everything in the order in which it happened."""
+        found: list[Moment] = []
+        for item in self.items:
+            found.append(Moment(item, item.time, item.order))
+            if isinstance(item, Arrow) and item.arrives != NEVER:
+                # What has not arrived when the recording ends comes last among its time.
+                order = item.arrival_order if item.arrival_order >= 0 else 1 << 60
+                found.append(Moment(item, item.arrives, order, True))
+        found.sort(key=lambda each: (each.time, each.order))
+        return found
 
     def since(self, time: int) -> str:
         """A time as the gutter shows it."""
@@ -196,6 +233,12 @@ class Ladder:
         from netglass.trace.text import draw
 
         return draw(self, width, colour, ascii)
+
+    def svg(self, title: str = "") -> str:
+        """A picture of its own: one SVG element, light or dark as its reader's system is."""
+        from netglass.trace.svg import draw
+
+        return draw(self, title)
 
 
 # -- building
@@ -378,6 +421,9 @@ class _Builder:
                 if arrow.arrives != NEVER and arrow.last.done is not None:
                     found[arrow.destination][flow[2], flow[3]] = None
         return [_address_label(list(ends)) for ends in found]
+
+    def banded(self) -> list[bool]:
+        return [len(self.flows_of.get(host, {})) < 2 for host in self.hosts]
 
     def initial_states(self, items: Sequence[Arrow | Remark]) -> list[str]:
         states = [""] * len(self.hosts)

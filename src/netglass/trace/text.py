@@ -16,7 +16,7 @@ from unicodedata import east_asian_width
 
 from netglass.errors import MisuseError
 from netglass.times import NEVER
-from netglass.trace.ladder import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Gap, Ladder, Remark
+from netglass.trace.ladder import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Gap, Ladder, Moment, Remark
 
 NARROWEST: Final = 40
 
@@ -109,7 +109,7 @@ class _Canvas:
         self.wires: list[_Wire] = []
         self.told = ""
         last = len(ladder.hosts) - 1
-        times = [ladder.since(time) for time in _times(ladder)]
+        times = [ladder.since(moment.time) for moment in ladder.moments()]
         self.gutter: int = max([len(text) for text in times], default=0) + 1
         most = max(15, width // 6)
         self.left: int = _side_width(ladder, 0, most) if last > 0 else 0
@@ -280,8 +280,8 @@ class _Canvas:
         arrows in a row do not cross."""
         edge = self.lines[arrow.destination - step]  # the lifeline before the last field
         room = abs(end - edge)
-        nearest = end - step * 4
-        wanted = end - step * max(4, min(room // 4, abs(end - begin) - length - 5))
+        nearest: int = end - step * 4
+        wanted: int = end - step * max(4, min(room // 4, abs(end - begin) - length - 5))
         taken = {wire.track for wire in self.wires}
         mine = [wire.track for wire in self.wires if wire.arrow.destination == arrow.destination]
         mine = [track for track in mine if min(edge, end) < track < max(edge, end)]
@@ -319,8 +319,8 @@ class _Canvas:
         low, high = self.lines[0], self.lines[-1]
         dots = "..." if self.glyphs.gap == ":" else "···"
         room = max(high - low - 3, 20)
-        text = f"{dots} {gap.text} {dots}"
-        for text in _wrapped(text if _width(text) <= room else gap.text, room):
+        whole = f"{dots} {gap.text} {dots}"
+        for text in _wrapped(whole if _width(whole) <= room else gap.text, room):
             row = self.row(gap.time)
             for line in self.lines:
                 row.put(line, self.glyphs.gap, _DIM)
@@ -362,50 +362,36 @@ def draw(ladder: Ladder, width: int, colour: bool, ascii_only: bool) -> str:
         return "(nothing was recorded)\n"
     canvas = _Canvas(ladder, width, Glyphs(ascii_only))
     canvas.head()
-    moments = _moments(ladder)
+    moments = ladder.moments()
     crowded = _crowded(moments, max(4, (canvas.lines[-1] - canvas.lines[0]) // 7 // max(len(ladder.hosts) - 1, 1)))
-    for _, _, item, is_arrival in moments:
-        if item in crowded:
-            if not is_arrival:
-                canvas.pass_at_once(item)
-        elif isinstance(item, Gap):
+    for moment in moments:
+        item = moment.item
+        if isinstance(item, Gap):
             canvas.gap(item)
         elif isinstance(item, Remark):
             canvas.alone(item)
-        elif is_arrival:
-            canvas.arrive(item)
-        else:
-            canvas.depart(item)
+        elif item not in crowded:
+            (canvas.arrive if moment.is_arrival else canvas.depart)(item)
+        elif not moment.is_arrival:
+            canvas.pass_at_once(item)
     canvas.flush(0)
     canvas.flush(1)
     drawn = "\n".join([row.text(colour) for row in canvas.rows]) + "\n"
     return _in_ascii(drawn) if ascii_only else drawn
 
 
-def _moments(ladder: Ladder) -> list[tuple[int, int, Arrow | Remark | Gap, bool]]:
-    """(time, order, item, whether it is an arrow's arrival) in the order in which it happened."""
-    found: list[tuple[int, int, Arrow | Remark | Gap, bool]] = []
-    for item in ladder.items:
-        found.append((item.time, item.order, item, False))
-        if isinstance(item, Arrow) and item.arrives != NEVER:
-            # What has not arrived when the recording ends comes last among its time.
-            order = item.arrival_order if item.arrival_order >= 0 else 1 << 60
-            found.append((item.arrives, order, item, True))
-    found.sort(key=lambda each: (each[0], each[1]))
-    return found
-
-
-def _crowded(moments: list[tuple[int, int, Arrow | Remark | Gap, bool]], limit: int) -> set[Arrow | Remark | Gap]:
+def _crowded(moments: list[Moment], limit: int) -> set[Arrow]:
     """Arrows that fly together with more than `limit` others over the same field, or arrive at once."""
-    found: set[Arrow | Remark | Gap] = set()
+    found: set[Arrow] = set()
     flying: list[Arrow] = []
-    for place, (_, _, item, is_arrival) in enumerate(moments):
+    for place, moment in enumerate(moments):
+        item = moment.item
         if not isinstance(item, Arrow) or item.arrives == NEVER:
             continue
-        if is_arrival:
+        if moment.is_arrival:
             flying.remove(item)
             continue
-        if item.arrives == item.sent and moments[place + 1][2] is item:
+        if item.arrives == item.sent and moments[place + 1].item is item:
             found.add(item)
         flying.append(item)
         field = {item.source, item.destination}
@@ -415,10 +401,6 @@ def _crowded(moments: list[tuple[int, int, Arrow | Remark | Gap, bool]], limit: 
     return found
 
 
-def _times(ladder: Ladder) -> list[int]:
-    return [moment[0] for moment in _moments(ladder)]
-
-
 def _worded(remark: Remark, glyphs: Glyphs) -> str:
     if remark.kind == DROP:
         return f"{glyphs.cross} {remark.text}"
@@ -426,10 +408,7 @@ def _worded(remark: Remark, glyphs: Glyphs) -> str:
 
 
 def _side_width(ladder: Ladder, column: int, most: int) -> int:
-    remarks = [each for each in ladder.items if isinstance(each, Remark)]
-    for arrow in ladder.arrows():
-        remarks += [*arrow.starts, *arrow.ends]
-    widths = [_width(each.text) + 2 * (each.kind == DROP) for each in remarks if each.column == column]
+    widths = [_width(each.text) + 2 * (each.kind == DROP) for each in ladder.remarks() if each.column == column]
     widths.append(_width(ladder.initial[column]))
     return min(max(widths), most)
 

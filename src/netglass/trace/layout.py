@@ -1,0 +1,510 @@
+"""Where everything of a ladder stands in a picture: numbers only, so that a test can ask whether labels overlap.
+
+Time runs downwards, in proportion as far as the labels leave room: an arrow's slant is its delay. A wait that is long
+beside the delays is cut short, and the cut is marked. Everything that happens at one host gets room below what
+happened there before; what happens later is never higher.
+
+A host is a lane: the outer ones are a line, with the remarks outside of it; an inner one is as wide as its remarks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from netglass.times import NEVER
+from netglass.trace.ladder import STATE, Arrow, Gap, Ladder, Moment, Remark
+from netglass.trace.metrics import text_width
+
+Point = tuple[float, float]
+
+LABEL: Final = 12.0
+"""Size of the words on an arrow, in pixels like every length here."""
+REMARK: Final = 11.5
+NAME: Final = 15.0
+TIME: Final = 10.5
+TITLE: Final = 17.0
+
+BAND: Final = 7.0
+"""Width of the coloured band that shows a state."""
+LINE: Final = 15.0
+"""From one remark to the next below it."""
+GLYPH: Final = 15.0
+"""Room for the small picture before a remark."""
+
+_ROW: Final = 21.0
+_APART: Final[dict[tuple[str, str], float]] = {
+    ("departure", "departure"): _ROW,
+    ("arrival", "arrival"): _ROW,
+    ("arrival", "departure"): 7.0,
+    ("departure", "arrival"): 9.0,
+    ("arrival", "remark"): LINE,
+    ("departure", "remark"): LINE,
+    ("remark", "arrival"): LINE,
+    ("remark", "departure"): LINE,
+    ("remark", "remark"): LINE,
+}
+"""How far apart two things stand at least that happen at a lifeline one after the other."""
+_STEP: Final = 8.0  # between two times at least
+_SLANT: Final = 54.0  # of an arrow with the usual delay
+_LONGEST: Final = 150.0  # a longer wait is cut
+_CUT: Final = 62.0  # what is left of it
+_GAP: Final = 46.0
+_MARGIN: Final = 18.0
+_LOST_AT: Final = 0.66  # of the way
+
+
+@dataclass
+class Lane:
+    """A host's column, from `left` to `right`; both are the same for an outer one."""
+
+    name: str
+    label: str
+    left: float
+    right: float
+    inner: bool
+
+
+@dataclass
+class Band:
+    """A state from `top` to `bottom`."""
+
+    lane: int
+    state: str
+    top: float
+    bottom: float
+
+
+@dataclass
+class Label:
+    """Text along a line through `at` (its middle), `angle` as (dx, dy) of that line's direction, of length one."""
+
+    text: str
+    at: Point
+    direction: Point
+    size: float
+    mark: bool = False
+
+    @property
+    def width(self) -> float:
+        return text_width(self.text, self.size)
+
+    def corners(self) -> list[Point]:
+        """The rectangle that the text takes."""
+        (x, y), (dx, dy) = self.at, self.direction
+        half, up, down = self.width / 2, self.size * 0.78, self.size * 0.22
+        along = [(-half, -up), (half, -up), (half, down), (-half, down)]
+        return [(x + dx * a - dy * b, y + dy * a + dx * b) for a, b in along]
+
+
+@dataclass
+class PlacedArrow:
+    arrow: Arrow
+    begin: Point
+    end: Point
+    labels: list[Label] = field(default_factory=list)
+
+
+@dataclass
+class PlacedRemark:
+    """`at` is where the text begins, or ends if `right` says that it is set flush right; the glyph stands at `glyph`."""
+
+    remark: Remark
+    at: Point
+    glyph: Point
+    right: bool
+
+
+@dataclass
+class Tick:
+    text: str
+    y: float
+
+
+@dataclass
+class Cut:
+    """A wait that is not drawn in proportion."""
+
+    y: float
+    duration: int
+
+
+@dataclass
+class PlacedGap:
+    gap: Gap
+    y: float
+
+
+@dataclass
+class Layout:
+    title: str
+    width: float = 0.0
+    height: float = 0.0
+    top: float = 0.0  # of the lifelines
+    bottom: float = 0.0
+    axis: float = 0.0  # where the time axis stands
+    lanes: list[Lane] = field(default_factory=list)
+    bands: list[Band] = field(default_factory=list)
+    arrows: list[PlacedArrow] = field(default_factory=list)
+    remarks: list[PlacedRemark] = field(default_factory=list)
+    ticks: list[Tick] = field(default_factory=list)
+    cuts: list[Cut] = field(default_factory=list)
+    gaps: list[PlacedGap] = field(default_factory=list)
+
+
+def lay_out(ladder: Ladder, title: str = "") -> Layout:
+    """The picture of a ladder."""
+    layout = Layout(title)
+    _place_lanes(layout, ladder)
+    heights = _Heights(layout, ladder)
+    heights.place()
+    _place_arrows(layout, ladder, heights)
+    _place_bands(layout, ladder, heights)
+    place_labels(layout)
+    return layout
+
+
+# -- across
+
+
+def _place_lanes(layout: Layout, ladder: Ladder) -> None:
+    widths = [_remarks_width(ladder, column) for column in range(len(ladder.hosts))]
+    times = [text_width(ladder.since(moment.time), TIME) for moment in ladder.moments()]
+    layout.axis = _MARGIN + max(times, default=0.0) + 7
+    x = layout.axis + 12 + (widths[0] if len(widths) > 1 else 0.0)
+    heads = [max(text_width(name, NAME, True), text_width(label, REMARK)) for name, label in _heads(ladder)]
+    x = max(x, _MARGIN + heads[0] / 2) if heads else x
+    field_width = _field_width(ladder)
+    last = len(ladder.hosts) - 1
+    for column, (name, label) in enumerate(_heads(ladder)):
+        inner = 0 < column < last
+        width = max(widths[column], 10.0) if inner else 0.0
+        layout.lanes.append(Lane(name, label, x, x + width, inner))
+        x += width + field_width
+    right = layout.lanes[-1].right if layout.lanes else x
+    outside = max(widths[-1] if widths else 0.0, heads[-1] / 2 if heads else 0.0)
+    layout.width = right + outside + _MARGIN
+    layout.width = max(layout.width, text_width(layout.title, TITLE, True) + 2 * _MARGIN)
+
+
+def _heads(ladder: Ladder) -> list[tuple[str, str]]:
+    return list(zip(ladder.hosts, ladder.labels, strict=True))
+
+
+def _remarks_width(ladder: Ladder, column: int) -> float:
+    texts = [(each.text, each.kind) for each in ladder.remarks() if each.column == column]
+    texts.append((ladder.initial[column], STATE))
+    return max([text_width(text, REMARK, kind == STATE) + _glyph_room(kind) for text, kind in texts]) + BAND + 12
+
+
+def _glyph_room(kind: str) -> float:
+    return 0.0 if kind == STATE else GLYPH
+
+
+def _field_width(ladder: Ladder) -> float:
+    widths = [text_width(label_of(arrow), LABEL) for arrow in ladder.arrows()]
+    widths += [
+        (text_width(label_of(arrow), LABEL) + text_width(arrow.lost, REMARK) + 60) for arrow in ladder.arrows() if arrow.lost
+    ]
+    most = 460.0 if len(ladder.hosts) < 3 else 360.0
+    return min(max([width + 64 for width in widths], default=300.0), most) if widths else 300.0
+
+
+def label_of(arrow: Arrow) -> str:
+    return "  ".join(arrow.words)
+
+
+# -- down
+
+
+class _Heights:
+    """Gives every moment its y."""
+
+    def __init__(self, layout: Layout, ladder: Ladder) -> None:
+        self.layout = layout
+        self.ladder = ladder
+        self.sent: dict[Arrow, float] = {}
+        self.arrived: dict[Arrow, float] = {}
+        self.others: dict[Remark | Gap, float] = {}
+        self.free: list[float] = []  # from where on there is room for remarks, by column
+        self.last: list[float] = []  # where something last happened at a lifeline
+        self.before: list[str] = []  # what that was: "arrival", "departure", "remark", or "" at first
+        self.scale = _scale(ladder)
+        self.longest = max(_LONGEST, 2 * _SLANT)
+
+    def place(self) -> None:
+        layout = self.layout
+        head = _MARGIN + (TITLE + 14 if layout.title else 0) + NAME
+        layout.top = head + (REMARK + 6 if any(lane.label for lane in layout.lanes) else 0) + 10
+        y = layout.top + 20
+        if any(self.ladder.initial):
+            y += LINE + 4
+        self.free = [y] * len(layout.lanes)
+        self.last = [y] * len(layout.lanes)
+        self.before = [""] * len(layout.lanes)
+        before = -1
+        for group in _groups(self.ladder.moments()):
+            time = group[0].time
+            if before >= 0:
+                y = self._advance(y, time - before)
+            before = time
+            first = y
+            ys = [self._put(moment, first) for moment in group]
+            y = max(ys)
+            layout.ticks.append(Tick(self.ladder.since(time), min(ys)))
+        layout.bottom = max([y, *self.free], default=y) + 16
+        layout.height = layout.bottom + _MARGIN
+
+    def _advance(self, y: float, wait: int) -> float:
+        wanted = wait * self.scale
+        if wanted > self.longest:
+            # The cut stands below all remarks, so that nothing crosses it.
+            low = max([y, *self.free])
+            self.layout.cuts.append(Cut(low + _CUT / 2, wait))
+            return low + _CUT
+        return y + max(wanted, _STEP)
+
+    def _put(self, moment: Moment, y: float) -> float:
+        item = moment.item
+        if isinstance(item, Gap):
+            y = max([y, *self.free, *self.last]) + _GAP / 2
+            self.others[item] = y
+            self.free = [y + _GAP / 2] * len(self.free)
+            self.before = [""] * len(self.free)
+            return y + _GAP / 2
+        if isinstance(item, Remark):
+            y = self._at(item.column, y, "remark", 1)
+            self.others[item] = y
+            return y
+        if moment.is_arrival:
+            if item.arrives == item.sent:
+                y = max(y, self.sent[item])
+            y = self._at(item.destination, y, "arrival", len(item.ends))
+            self.arrived[item] = y
+            return y
+        y = self._at(item.source, y, "departure", len(item.starts))
+        self.sent[item] = y
+        return y
+
+    def _at(self, column: int, y: float, kind: str, remarks: int) -> float:
+        """The place for something at a lifeline: below what was there before, and below its remarks if it has some."""
+        if self.before[column]:
+            y = max(y, self.last[column] + _APART[self.before[column], kind])
+        if remarks:
+            y = max(y, self.free[column])
+            self.free[column] = y + remarks * LINE
+        self.before[column] = kind
+        self.last[column] = y
+        return y
+
+
+def _groups(moments: list[Moment]) -> list[list[Moment]]:
+    # Moments of one time; a gap stands alone.
+    groups: list[list[Moment]] = []
+    for moment in moments:
+        alone = isinstance(moment.item, Gap)
+        if groups and not alone and groups[-1][0].time == moment.time and not isinstance(groups[-1][0].item, Gap):
+            groups[-1].append(moment)
+        else:
+            groups.append([moment])
+    return groups
+
+
+def _scale(ladder: Ladder) -> float:
+    """Pixels for a nanosecond: the usual delay becomes the usual slant."""
+    delays = sorted([each.arrives - each.sent for each in ladder.arrows() if each.arrives != NEVER])
+    if delays and delays[len(delays) // 2] > 0:
+        return _SLANT / delays[len(delays) // 2]
+    times = sorted({moment.time for moment in ladder.moments()})
+    waits = sorted([after - before for before, after in zip(times, times[1:], strict=False)])
+    return _SLANT / waits[len(waits) // 2] if waits else 1.0
+
+
+# -- the pieces
+
+
+def _place_arrows(layout: Layout, ladder: Ladder, heights: _Heights) -> None:
+    for item in ladder.items:
+        if isinstance(item, Gap):
+            layout.gaps.append(PlacedGap(item, heights.others[item]))
+        elif isinstance(item, Remark):
+            _place_remarks(layout, [item], heights.others[item])
+        else:
+            _place_arrow(layout, item, heights)
+
+
+def _place_arrow(layout: Layout, arrow: Arrow, heights: _Heights) -> None:
+    forward = arrow.destination > arrow.source
+    begin = _edge(layout.lanes[arrow.source], forward), heights.sent[arrow]
+    end_x = _edge(layout.lanes[arrow.destination], not forward)
+    if arrow in heights.arrived:
+        end = end_x, heights.arrived[arrow]
+    else:
+        end = _lost_end(begin, end_x, arrow)
+    layout.arrows.append(PlacedArrow(arrow, begin, end))
+    _place_remarks(layout, arrow.starts, begin[1])
+    _place_remarks(layout, arrow.ends, end[1])
+
+
+def _edge(lane: Lane, right: bool) -> float:
+    return lane.right if right else lane.left
+
+
+def _lost_end(begin: Point, end_x: float, arrow: Arrow) -> Point:
+    whole = abs(end_x - begin[0])
+    needed = (text_width(label_of(arrow), LABEL) + 44) / whole if whole else 0.0
+    share = min(max(_LOST_AT, needed), 0.9)
+    return begin[0] + (end_x - begin[0]) * share, begin[1] + _SLANT * share
+
+
+def _place_remarks(layout: Layout, remarks: list[Remark], y: float) -> None:
+    for number, remark in enumerate(remarks):
+        lane = layout.lanes[remark.column]
+        base = y + number * LINE + REMARK * 0.36
+        outward_left = remark.column == 0 and len(layout.lanes) > 1
+        room = 0.0 if remark.kind == STATE else GLYPH
+        if outward_left:
+            x = lane.left - BAND - 6
+            layout.remarks.append(PlacedRemark(remark, (x - room, base), (x - 5, base - 4), True))
+        else:
+            x = (lane.left if lane.inner else lane.right) + BAND + 6
+            layout.remarks.append(PlacedRemark(remark, (x + room, base), (x + 5, base - 4), False))
+
+
+def _place_bands(layout: Layout, ladder: Ladder, heights: _Heights) -> None:
+    initial = [Remark(column, STATE, state, 0, -1) for column, state in enumerate(ladder.initial) if state]
+    for remark in initial:
+        _place_remarks(layout, [remark], layout.top + 12)
+    for column in range(len(layout.lanes)):
+        if not ladder.banded[column]:
+            continue
+        turns = [(layout.top, ladder.initial[column])] if ladder.initial[column] else []
+        for item in ladder.items:
+            turns += _turns(item, column, heights)
+        turns.sort(key=lambda each: each[0])
+        bottoms = [top for top, _ in turns[1:]] + [layout.bottom] * (len(turns) > 0)
+        for (top, state), bottom in zip(turns, bottoms, strict=True):
+            if bottom > top:
+                layout.bands.append(Band(column, state, top, bottom))
+
+
+def _turns(item: Arrow | Remark | Gap, column: int, heights: _Heights) -> list[tuple[float, str]]:
+    if isinstance(item, Gap):
+        return []
+    if isinstance(item, Remark):
+        return [(heights.others[item], item.text)] if item.column == column and item.kind == STATE else []
+    starts = [each.text for each in item.starts if each.column == column and each.kind == STATE]
+    ends = [each.text for each in item.ends if each.column == column and each.kind == STATE]
+    found = [(heights.sent[item], text) for text in starts[-1:]]
+    return found + [(heights.arrived[item], text) for text in ends[-1:] if item in heights.arrived]
+
+
+# -- words on arrows
+
+
+_PLACES: Final = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75)
+"""Where on its arrow a label may stand, the best place first."""
+
+
+def place_labels(layout: Layout) -> None:
+    """Puts each arrow's words above it and its marks below it, where they cover no other arrow and no other words."""
+    taken: list[list[Point]] = []
+    lines = [(each.begin, each.end) for each in layout.arrows]
+    for place, placed in enumerate(layout.arrows):
+        others = lines[:place] + lines[place + 1 :]
+        texts = [(label_of(placed.arrow), False)]
+        if placed.arrow.marks:
+            texts.append((", ".join(placed.arrow.marks), True))
+        for text, mark in texts:
+            label = _best_label(placed, text, mark, others, taken)
+            placed.labels.append(label)
+            taken.append(label.corners())
+        if placed.arrow.lost:
+            label = _lost_label(placed)
+            placed.labels.append(label)
+            taken.append(label.corners())
+
+
+def _best_label(
+    placed: PlacedArrow, text: str, mark: bool, lines: list[tuple[Point, Point]], taken: list[list[Point]]
+) -> Label:
+    best: tuple[int, Label] | None = None
+    for share in _PLACES:
+        label = _label_at(placed, text, mark, share)
+        if not _fits(placed, label, share):
+            continue
+        corners = label.corners()
+        near = [line for line in lines if _spans_meet(line, corners)]
+        clashes = sum([crosses(line, corners) for line in near]) + sum([overlap(corners, other) for other in taken])
+        if not clashes:
+            return label
+        if best is None or clashes < best[0]:
+            best = clashes, label
+    return best[1] if best is not None else _label_at(placed, text, mark, 0.5)
+
+
+def _direction(placed: PlacedArrow) -> Point:
+    # Left to right, so that words are never upside down.
+    (x0, y0), (x1, y1) = sorted((placed.begin, placed.end))
+    length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
+    return (x1 - x0) / length, (y1 - y0) / length
+
+
+def _label_at(placed: PlacedArrow, text: str, mark: bool, share: float) -> Label:
+    (x0, y0), (x1, y1) = placed.begin, placed.end
+    dx, dy = _direction(placed)
+    away = LABEL * 1.05 if mark else -5.0
+    size = LABEL - 1 if mark else LABEL
+    x, y = x0 + (x1 - x0) * share, y0 + (y1 - y0) * share
+    return Label(text, (x - dy * away, y + dx * away), (dx, dy), size, mark)
+
+
+def _fits(placed: PlacedArrow, label: Label, share: float) -> bool:
+    (x0, y0), (x1, y1) = placed.begin, placed.end
+    length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
+    return share == 0.5 or label.width / 2 + 14 <= length * min(share, 1 - share)
+
+
+def _lost_label(placed: PlacedArrow) -> Label:
+    # Beyond the cross, level.
+    step = 1 if placed.end[0] > placed.begin[0] else -1
+    width = text_width(placed.arrow.lost, LABEL - 1)
+    x = placed.end[0] + step * (13 + width / 2)
+    return Label(placed.arrow.lost, (x, placed.end[1] + 4), (1.0, 0.0), LABEL - 1, True)
+
+
+# -- geometry
+
+
+def _spans_meet(line: tuple[Point, Point], corners: list[Point]) -> bool:
+    ys = [y for _, y in corners]
+    return min(line[0][1], line[1][1]) <= max(ys) and max(line[0][1], line[1][1]) >= min(ys)
+
+
+def crosses(line: tuple[Point, Point], corners: list[Point]) -> bool:
+    """True if a line cuts a convex shape or ends in it."""
+    if _inside(line[0], corners) or _inside(line[1], corners):
+        return True
+    sides = zip(corners, corners[1:] + corners[:1], strict=True)
+    return any(_cut(line, side) for side in sides)
+
+
+def overlap(one: list[Point], other: list[Point]) -> bool:
+    """True if two convex shapes have a point in common."""
+    sides = zip(one, one[1:] + one[:1], strict=True)
+    return _inside(one[0], other) or any(crosses(side, other) for side in sides)
+
+
+def _side(a: Point, b: Point, c: Point) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _cut(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
+    a, b = one
+    c, d = other
+    return _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
+
+
+def _inside(point: Point, corners: list[Point]) -> bool:
+    signs = [_side(a, b, point) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
+    return all(each >= 0 for each in signs) or all(each <= 0 for each in signs)
