@@ -41,7 +41,7 @@ def environment(name: str) -> Path:
 def pure_steps(pytest_arguments: list[str]) -> list[Step]:
     commands = environment("pure")
     return [
-        Step("install, pure", [f"{commands}/pip", "install", "--quiet", f"{ROOT}[test]"]),
+        Step("install, pure", [f"{commands}/pip", "install", "-qq", f"{ROOT}[test]"]),
         Step("ruff check", [f"{commands}/ruff", "check", "."]),
         Step("ruff format", [f"{commands}/ruff", "format", "--check", "."]),
         Step("mypy", [f"{commands}/mypy"]),
@@ -51,7 +51,7 @@ def pure_steps(pytest_arguments: list[str]) -> list[Step]:
 
 def compiled_steps(pytest_arguments: list[str]) -> list[Step]:
     commands = environment("compiled")
-    install = [f"{commands}/pip", "install", "--quiet", f"{ROOT}[test]"]
+    install = [f"{commands}/pip", "install", "-qq", f"{ROOT}[test]"]
     tests = [f"{commands}/python", "-m", "pytest", *pytest_arguments]
     return [
         Step("compile, install", install, ("NETGLASS_COMPILE", "1")),

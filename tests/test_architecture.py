@@ -1,7 +1,7 @@
 """The map of the package as tests: who may import whom, and what the core must not contain.
 
 Everything is read from the sources with `ast`; nothing of netglass is imported. An import inside a function or under
-TYPE_CHECKING is a dependency like any other. Each rule is also tried on a source with a planted violation.
+TYPE_CHECKING is a dependency like any other, but see `cycles`. Each rule is also tried on a source with a planted violation.
 """
 
 from __future__ import annotations
@@ -135,14 +135,21 @@ def read_package(package: Path) -> list[Module]:
 # Imports ------------------------------------------------------------------------------------------------------------
 
 
-def imports(source: Module) -> Iterator[tuple[str, str, int]]:
-    """(module, name or "", line) of every import, relative ones made absolute."""
-    for node in ast.walk(source.tree):
+def imports(source: Module, late: bool = True) -> Iterator[tuple[str, str, int]]:
+    """(module, name or "", line) of every import, relative ones made absolute; without `late` none in functions."""
+    for node in ast.walk(source.tree) if late else outside_functions(source.tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "", node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = absolute(source, node)
             yield from ((base, alias.name, node.lineno) for alias in node.names)
+
+
+def outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
+            yield from outside_functions(child)
 
 
 def absolute(source: Module, node: ast.ImportFrom) -> str:
@@ -154,9 +161,9 @@ def absolute(source: Module, node: ast.ImportFrom) -> str:
     return ".".join([*parts, node.module] if node.module else parts)
 
 
-def inner_imports(source: Module, known: set[str]) -> Iterator[tuple[str, int]]:
+def inner_imports(source: Module, known: set[str], late: bool = True) -> Iterator[tuple[str, int]]:
     """(module of netglass, line): the submodule if the name is one, else the module that the name is taken from."""
-    for base, name, line in imports(source):
+    for base, name, line in imports(source, late):
         if base.partition(".")[0] != "netglass":
             continue
         target = base.partition(".")[2]
@@ -188,9 +195,10 @@ def may_import(layer: str, target: str) -> bool:
 
 
 def cycles(modules: list[Module]) -> list[str]:
-    """The import cycles between modules, each as "a -> b -> a"."""
+    """The import cycles between modules, each as "a -> b -> a". A function may import late what imports its module:
+    so a value offers to draw itself, and the drawing knows the value. Layers hold for late imports too."""
     known = {each.name for each in modules}
-    graph = {each.name: sorted({target for target, _ in inner_imports(each, known)}) for each in modules}
+    graph = {each.name: sorted({target for target, _ in inner_imports(each, known, late=False)}) for each in modules}
     done: set[str] = set()
     found: list[str] = []
 
@@ -440,6 +448,12 @@ def test_a_planted_import_that_points_up_is_found(name: str, source: str) -> Non
 def test_planted_imports_that_point_down_are_allowed() -> None:
     planted = module("host.host", "from netglass import udp\nfrom netglass.tcp.tcb import Tcb\nfrom . import config")
     assert layer_violations([module("udp", ""), planted]) == []
+
+
+def test_a_late_import_closes_no_cycle() -> None:
+    a = module("trace.ladder", "def text(self):\n    from netglass.trace.text import draw")
+    b = module("trace.text", "from netglass.trace.ladder import Ladder")
+    assert cycles([a, b]) == []
 
 
 def test_a_planted_cycle_is_found() -> None:
