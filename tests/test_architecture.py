@@ -1,7 +1,8 @@
 """The map of the package as tests: who may import whom, and what the core must not contain.
 
 Everything is read from the sources with `ast`; nothing of netglass is imported. An import inside a function or under
-TYPE_CHECKING is a dependency like any other, but see `cycles`. Each rule is also tried on a source with a planted violation.
+TYPE_CHECKING is a dependency like any other, but see `cycles`. Each rule is also tried on a source with a planted
+violation.
 """
 
 from __future__ import annotations
