@@ -75,7 +75,7 @@ def show(
 
 
 def own_options(words: list[str]) -> tuple[dict[str, int | str], bool]:
-    """--name value and --name=value, for the experiment to check."""
+    """--name value, --name=value, and --name alone for a switch; the experiment checks them."""
     given: dict[str, int | str] = {}
     rest = list(words)
     only_help = False
@@ -88,9 +88,7 @@ def own_options(words: list[str]) -> tuple[dict[str, int | str], bool]:
             raise MisuseError(f"what is {word!r}? An option of an experiment looks like --rtt 100ms")
         name, equals, value = word[2:].partition("=")
         if not equals:
-            if not rest:
-                raise MisuseError(f"--{name} needs a value")
-            value = rest.pop(0)
+            value = "yes" if not rest or rest[0].startswith("--") else rest.pop(0)
         given[name] = value
     return given, only_help
 

@@ -12,7 +12,7 @@ from netglass.experiments.experiment import Experiment
 
 # The module's name; the experiment's is the same with hyphens.
 OPENING: Final = ("handshake",)
-CLOSING: Final[tuple[str, ...]] = ()
+CLOSING: Final[tuple[str, ...]] = ("close",)
 RELIABLE: Final[tuple[str, ...]] = ()
 FLOOD: Final[tuple[str, ...]] = ()
 

@@ -1,8 +1,8 @@
 """What an experiment is: a question, a run, and an answer that is made of what the run showed.
 
 Nothing in an answer is typed in. `figures` come out of the trace, the sockets or the counters, and the sentences are
-made of the figures; the tests assert
-the figures. An experiment takes its parameters by name and has a default for each.
+made of the figures; the tests assert the figures. An experiment takes its parameters by name and has a default for
+each.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from netglass.trace.recorder import Recorder
 
 @dataclass(frozen=True)
 class Parameter:
-    """One thing that may be varied. `default` tells its kind: an int, or a duration as text ("40ms")."""
+    """One thing that may be varied. `default` tells its kind: an int, a switch (False), or a duration as text
+    ("40ms")."""
 
     name: str
     default: int | str
@@ -27,6 +28,8 @@ class Parameter:
 
     def read(self, text: int | str) -> int | str:
         """The value in `text`; MisuseError says what is right."""
+        if isinstance(self.default, bool):
+            return self._switch(text)
         if isinstance(self.default, int):
             try:
                 return int(text)
@@ -39,6 +42,13 @@ class Parameter:
         except MisuseError as error:
             raise MisuseError(f"--{self.name}: {error}") from None
         return text
+
+    def _switch(self, text: int | str) -> bool:
+        if isinstance(text, bool):
+            return text
+        if text not in ("yes", "no"):
+            raise MisuseError(f"--{self.name} is a switch: alone, or with yes or no; not {text!r}")
+        return text == "yes"
 
 
 @dataclass(frozen=True)

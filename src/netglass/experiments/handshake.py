@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene
-from netglass.lab.io import Io
+from netglass.experiments.scene import Scene, accept_one, connect, reached, segments_sent
 from netglass.times import human
-
-Steps = Generator[Any, None, None]
-
-
-def serve(io: Io) -> Steps:
-    listener = io.listen(80)
-    io.note("listen()")
-    yield from listener.accept()
-    io.note("accept() returns")
-
-
-def call(io: Io) -> Steps:
-    io.note("connect()")
-    yield from io.connect("server", 80)
-    io.note("connect() returns")
 
 
 def run(rtt: str) -> Outcome:
     scene = Scene(rtt)
-    scene.server.spawn(serve)
-    scene.client.spawn(call)
+    scene.server.spawn(accept_one)
+    scene.client.spawn(connect)
     scene.net.run(until="10 s")
     trace = scene.trace
     client, server = trace.states("client"), trace.states("server")
     segments = trace.transmissions()
-    syn, syn_ack = trace.sent("client", "S")[0].segment, trace.sent("server", "SA")[0].segment
-    assert syn is not None
-    assert syn_ack is not None
-    connected = [change.time for change in trace.state_changes("client") if change.new == "ESTABLISHED"][0]
-    accepted = [change.time for change in trace.state_changes("server") if change.new == "ESTABLISHED"][0]
-    figures = {
+    syn, syn_ack = segments_sent(trace, "client", "S")[0], segments_sent(trace, "server", "SA")[0]
+    figures: dict[str, Any] = {
         "segments": len(segments),
         "client_states": client,
         "server_states": server,
         "client_isn": syn.seq,
         "server_isn": syn_ack.seq,
         "acknowledged": syn_ack.ack,
-        "client_established_after": connected - segments[0].sent,
-        "server_established_after": accepted - segments[0].sent,
+        "client_established_after": reached(trace, "client", "ESTABLISHED") - segments[0].sent,
+        "server_established_after": reached(trace, "server", "ESTABLISHED") - segments[0].sent,
     }
     answer = (
         f"{len(segments)} segments. The client goes {' -> '.join(client)}, the server {' -> '.join(server)}. "

@@ -1,17 +1,24 @@
-"""The stage on which nearly every experiment plays: a client, a server, one cable, and a recorder that sees all of
-it."""
+"""The stage on which nearly every experiment plays: a client, a server, one cable, a recorder that sees all of it; and
+programs that both ends run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from typing import Any
 
+from netglass import errnos
 from netglass.host.config import HostConfig
 from netglass.lab.host import LabHost
+from netglass.lab.io import Io, Options, Stream
 from netglass.lab.network import Network
 from netglass.network.cable import Cable
 from netglass.network.fault import Fault
 from netglass.times import duration
 from netglass.trace.recorder import Recorder
+from netglass.wire.tcp import TcpSegment
+
+Steps = Generator[Any, None, Any]
+"""What a program is."""
 
 
 class Scene:
@@ -31,3 +38,65 @@ class Scene:
         self.client: LabHost = self.net.host("client", config=client)
         self.server: LabHost = self.net.host("server", config=server)
         self.cable: Cable = self.net.cable(self.client, self.server, delay=duration(rtt) // 2, faults=list(faults))
+
+
+# -- programs. What they do is noted, so that the ladder shows it.
+
+
+def accept_one(io: Io, backlog: int = 128) -> Generator[Any, None, Stream]:
+    """A server that takes one connection and says nothing. The result is its stream."""
+    listener = io.listen(80, backlog=backlog)
+    io.note("listen()")
+    stream = yield from listener.accept()
+    io.note("accept() returns")
+    return stream
+
+
+def connect(io: Io, options: Options = (), timeout: int | str | None = None) -> Generator[Any, None, Stream | str]:
+    """A client that connects and says nothing. The result is its stream, or the name of the error."""
+    io.note("connect()")
+    try:
+        stream = yield from io.connect("server", 80, timeout, options)
+    except OSError as error:
+        name = error_name(error)
+        io.note(f"connect() fails: {name}")
+        return name
+    io.note("connect() returns")
+    return stream
+
+
+def receive(io: Io, stream: Stream, timeout: int | str | None = None) -> Generator[Any, None, bytes | str]:
+    """What comes next on `stream`, or the name of the error."""
+    try:
+        text = yield from stream.receive(timeout=timeout)
+    except OSError as error:
+        name = error_name(error)
+        io.note(f"recv() fails: {name}")
+        return name
+    io.note(f"recv() returns {text.decode()!r}" if text else "recv() returns nothing: the end")
+    return text
+
+
+def error_name(error: OSError) -> str:
+    """As "ECONNREFUSED"."""
+    return errnos.name(error.errno or 0)
+
+
+# -- readings
+
+
+def segments_sent(trace: Recorder, host: str, flags: str) -> list[TcpSegment]:
+    """The TCP segments with these flags that `host` sent."""
+    return [each.segment for each in trace.sent(host, flags) if each.segment is not None]
+
+
+def reached(trace: Recorder, host: str, state: str) -> int:
+    """When the first connection of `host` came to `state`, in ns; -1 if none did."""
+    times = [change.time for change in trace.state_changes(host) if change.new == state]
+    return times[0] if times else -1
+
+
+def noted(trace: Recorder, host: str, text: str) -> int:
+    """When a program on `host` noted something that begins with `text`, in ns; -1 if never."""
+    times = [note.time for note in trace.notes(host) if note.text.startswith(text)]
+    return times[0] if times else -1

@@ -1,0 +1,62 @@
+"""What experiments read out of a recording again and again, and how they say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netglass import errnos
+from netglass.probe import Flow
+from netglass.times import NEVER, human
+from netglass.trace.recorder import Recorder
+
+
+def entered(trace: Recorder, host: str, state: str, flow: Flow | None = None) -> int:
+    """When a connection of `host` first came into `state`; NEVER if none did."""
+    times = [each.time for each in trace.state_changes(host, flow) if each.new == state]
+    return times[0] if times else NEVER
+
+
+def left(trace: Recorder, host: str, state: str, flow: Flow | None = None) -> int:
+    """When a connection of `host` first left `state`; NEVER if none did."""
+    times = [each.time for each in trace.state_changes(host, flow) if each.old == state]
+    return times[0] if times else NEVER
+
+
+def stayed(trace: Recorder, host: str, state: str, flow: Flow | None = None) -> int:
+    """How long that was; NEVER if the state was not left."""
+    end = left(trace, host, state, flow)
+    return NEVER if end == NEVER else end - entered(trace, host, state, flow)
+
+
+def states_from(trace: Recorder, host: str, state: str, flow: Flow | None = None) -> list[str]:
+    """The states that the host's connection went through, from `state` on."""
+    states = trace.states(host, flow)
+    return states[states.index(state) :]
+
+
+def noted(trace: Recorder, host: str, text: str) -> int:
+    """When a program on `host` first noted `text`; NEVER if it did not."""
+    times = [each.time for each in trace.notes(host) if each.text == text]
+    return times[0] if times else NEVER
+
+
+def way(states: Sequence[str]) -> str:
+    """ "A -> B -> C"."""
+    return " -> ".join(states)
+
+
+def listed(words: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def durations(times: Sequence[int]) -> str:
+    """ "1 s, 3 s and 7 s"."""
+    return listed([human(time) for time in times])
+
+
+def error_name(error: OSError) -> str:
+    """ "ECONNRESET"."""
+    return errnos.name(error.errno or 0)
