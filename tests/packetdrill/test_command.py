@@ -65,3 +65,22 @@ def test_options_of_the_language_pass_through(good: str) -> None:
 def test_nothing_to_play(tmp_path: Path) -> None:
     assert run(str(tmp_path)).exit_code == 2
     assert run(str(tmp_path / "missing.pkt")).exit_code == 2
+
+
+def test_the_packets_can_be_drawn_and_kept(tmp_path: Path) -> None:
+    script = tmp_path / "syn.pkt"
+    script.write_text(
+        """0 socket(..., SOCK_STREAM, 0) = 3
+        +0 bind(3, ..., ...) = 0
+        +0 listen(3, 1) = 0
+        +0 < S 0:0(0) win 1000 <mss 1000>
+        +0 > S. 0:0(0) ack 1 <...>
+        """
+    )
+    capture = tmp_path / "syn.pcapng"
+    result = run("--ladder", "--pcapng", str(capture), str(script))
+    assert result.exit_code == 0
+    assert "SYN,ACK" in result.stdout
+    assert "SYN-RECEIVED" in result.stdout
+    assert capture.read_bytes().startswith(bytes.fromhex("0a0d0d0a"))
+    assert run("--pcapng", str(capture), str(script), str(script)).exit_code == 2

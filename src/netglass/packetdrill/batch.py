@@ -12,6 +12,7 @@ from netglass.packetdrill.result import Failure, Result
 from netglass.packetdrill.runner import Say, run_script
 from netglass.packetdrill.script import Setting
 from netglass.packetdrill.settings import SWITCHES
+from netglass.probe import Probe
 from netglass.times import human
 
 _FROM_COMMAND_LINE = 0  # the line of a setting that stands in no script
@@ -48,10 +49,10 @@ def scripts(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def play(path: Path, settings: tuple[Setting, ...] = (), say: Say | None = None) -> Result:
+def play(path: Path, settings: tuple[Setting, ...] = (), say: Say | None = None, probe: Probe | None = None) -> Result:
     """One script, whatever happens in it: an error of netglass itself is a failure of the script too."""
     try:
-        return run_script(path, options=settings, say=say)
+        return run_script(path, options=settings, probe=probe, say=say)
     except Exception as error:
         problem = f"netglass itself failed: {type(error).__name__}: {error}"
         return Result(str(path), Failure(str(path), 0, problem))

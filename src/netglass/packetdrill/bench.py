@@ -19,7 +19,10 @@ from netglass.times import NEVER
 from netglass.wire.ip import IpPacket
 from netglass.wire.packet import packet_bytes
 
-HOST_NAME: Final = "host"
+HOST: Final = "host"
+SCRIPT: Final = "script"
+"""How observers hear of the two ends."""
+_LINK: Final = "tun0"
 
 
 class Bench:
@@ -28,15 +31,18 @@ class Bench:
     def __init__(self, settings: Settings, config: HostConfig, probe: Probe | None = None) -> None:
         self.now = 0
         self.config = config
-        self.host = Host(HOST_NAME, config, Rng(1), probe)
+        self.host = Host(HOST, config, Rng(1), probe)
         self.sockets = Sockets(self.host)
         self.sent: deque[tuple[int, IpPacket]] = deque()
-        self.interface = self.host.add_interface("tun0", mtu=settings.mtu)
+        self.interface = self.host.add_interface(_LINK, mtu=settings.mtu)
         self.host.add_address(self.interface, settings.local, settings.local_prefix)
         self.host.add_route(bytes(len(settings.local)), 0, self.interface)
+        self._probe = probe
+        self._carried = 0
 
     def inject(self, packet: IpPacket) -> None:
         """`packet` reaches the host now, as bytes."""
+        self._tell(SCRIPT, HOST, packet)
         self.host.receive_frame(packet_bytes(packet), self.interface, self.now)
         self.settle()
 
@@ -44,6 +50,12 @@ class Bench:
         """Collect what the host has to send: to be called after every call into it."""
         while (out := self.host.poll_packet(self.now)) is not None:
             self.sent.append((self.now, out[1]))
+            self._tell(HOST, SCRIPT, out[1])
+
+    def _tell(self, source: str, destination: str, packet: IpPacket) -> None:
+        if self._probe is not None:
+            self._carried += 1
+            self._probe.carried(_LINK, source, destination, self._carried, packet, None, self.now, self.now, "")
 
     def run_next(self, limit: int) -> bool:
         """The next timer fires, if due by `limit`; else the time is `limit`, unless that is NEVER. True if one did."""

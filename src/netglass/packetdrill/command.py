@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import get_terminal_size
 from typing import Annotated, Final
 
 import typer
 
 from netglass.errors import MisuseError
 from netglass.packetdrill.batch import play, play_all, scripts, split_arguments, summary
+from netglass.packetdrill.bench import HOST, SCRIPT
 from netglass.packetdrill.result import Result
 from netglass.packetdrill.script import Setting
+from netglass.trace import Ladder, Recorder, write_pcapng
 
 CONTEXT: Final[dict[str, bool]] = {"ignore_unknown_options": True}
 """For `app.command(context_settings=CONTEXT)(packetdrill)`: the language's own options pass through to the scripts."""
@@ -31,6 +36,8 @@ def packetdrill(
         list[str] | None, typer.Option("--define", "-D", metavar="NAME=VALUE", help="Replace a word in the scripts.")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every packet and call.")] = False,
+    ladder: Annotated[bool, typer.Option("--ladder", help="Draw every packet, and the host's states.")] = False,
+    pcapng: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the packets as a capture.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing; the exit status tells.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each script, a line each.")] = False,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Play so many scripts at once.")] = 1,
@@ -42,19 +49,35 @@ def packetdrill(
     try:
         names, settings = split_arguments(arguments)
         files = scripts(names)
+        if pcapng is not None and len(files) > 1:
+            raise MisuseError(f"--pcapng takes one script; these are {len(files)}")
     except MisuseError as error:
         typer.echo(f"netglass packetdrill: {error}", err=True)
         raise typer.Exit(_MISUSED) from None
     settings += [Setting("define", each, 0) for each in define or []]
+    watched = verbose or ladder or pcapng is not None
+    played = _play_watched(files, settings, verbose, ladder, pcapng) if watched else play_all(files, settings, jobs)
     results: list[Result] = []
-    aloud = (play(each, tuple(settings), typer.echo) for each in files)
-    for result in aloud if verbose else play_all(files, settings, jobs):
+    for result in played:
         results.append(result)
         if not quiet:
             _tell(result, as_json)
     if not quiet and not as_json:
         typer.echo(summary(results))
     raise typer.Exit(_PASSED if all(result.passed for result in results) else _FAILED)
+
+
+def _play_watched(
+    files: list[Path], settings: list[Setting], verbose: bool, ladder: bool, pcapng: Path | None
+) -> Iterator[Result]:
+    for file in files:
+        recorder = Recorder() if ladder or pcapng is not None else None
+        result = play(file, tuple(settings), typer.echo if verbose else None, recorder)
+        if recorder is not None and ladder:
+            typer.echo(Ladder.of(recorder, hosts=(SCRIPT, HOST)).text(width=get_terminal_size().columns))
+        if recorder is not None and pcapng is not None:
+            write_pcapng(recorder, pcapng)
+        yield result
 
 
 def _tell(result: Result, as_json: bool) -> None:
