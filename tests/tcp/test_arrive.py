@@ -448,3 +448,12 @@ def test_sack_blocks_beside_data_leave_the_segment_within_the_mtu() -> None:
     tcp.expect(ACK)
     tcp.send(bytes(1460))
     assert tcp.expect(ACK, seq=1000, ack=5000, data=1460 - 12).sack == ((5200, 5300),)
+
+
+def test_tiny_segments_with_gaps_cannot_cost_more_memory_than_the_buffer() -> None:
+    tcp = with_sack()
+    for number in range(1, 4000):
+        tcp.inject(ACK, seq=5000 + 2 * number, ack=1000, data=b"x")
+    assert tcp.counters.counts["receive-queue-pruned"] > 0
+    assert tcp.tcb.received.overhead() < 4 * tcp.tcb.rcvbuf
+    assert tcp.tcb.rcv_nxt == 5000

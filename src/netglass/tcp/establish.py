@@ -22,9 +22,10 @@ def establish(tcb: Tcb, now: int) -> None:
     tcb.received = ReceiveBuffer(tcb.rcv_nxt)
     tcb.quick_acks = min(tcb.config.quick_acks, max(2, tcb.rcvbuf // (2 * tcb.rcv_mss)))
     tcb.last_sent_at = now
-    retransmitted = tcb.syn_retries > 0
-    if tcb.syn_sent_at >= 0 and not retransmitted:
+    if tcb.syn_sent_at >= 0 and not tcb.syn_retries:
         tcb.rtt.measure(max(now - tcb.syn_sent_at, 1))
+    else:
+        tcb.rtt.handshake_unmeasured()
     tcb.backoff = 0
     start_congestion_control(tcb, 1 if tcb.syn_retries > 1 else tcb.config.initial_cwnd)
     if tcb.settings.keepalive:
