@@ -142,7 +142,8 @@ def take_text(tcb: Tcb, segment: TcpSegment, seq: int, size: int, now: int) -> N
         tcb.woken |= POLLIN
     if not advance or had_gap:
         if received.waiting + received.overhead() > tcb.rcvbuf * 2:
-            # Tiny segments with gaps between them: the bookkeeping costs more than the data (Linux tcp_prune_ofo_queue).
+            # Tiny segments with gaps between them: the bookkeeping costs more than the data (Linux
+            # tcp_prune_ofo_queue).
             received.forget_waiting()
             tcb.counters.add("receive-queue-pruned")
         if received.duplicate is not None:

@@ -90,7 +90,8 @@ def receive(tcb: Tcb, size: int, peek: bool, now: int) -> bytes | int:
 
 
 def up_to_urgent(tcb: Tcb, size: int) -> int:
-    """A read stops at the urgent mark (SIOCATMARK). One that starts there skips the urgent byte, unless SO_OOBINLINE."""
+    """A read stops at the urgent mark (SIOCATMARK). One that starts there skips the urgent byte, unless
+    SO_OOBINLINE."""
     received = tcb.received
     mark = tcb.rcv_up - 1
     first_unread = received.next - received.readable
