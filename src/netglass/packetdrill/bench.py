@@ -17,7 +17,7 @@ from netglass.rng import Rng
 from netglass.sockets.sockets import Sockets
 from netglass.times import NEVER
 from netglass.wire.ip import IpPacket
-from netglass.wire.packet import packet_bytes
+from netglass.wire.packet import decode_packet, packet_bytes
 
 HOST: Final = "host"
 SCRIPT: Final = "script"
@@ -41,9 +41,10 @@ class Bench:
         self._carried = 0
 
     def inject(self, packet: IpPacket) -> None:
-        """`packet` reaches the host now, as bytes."""
-        self._tell(SCRIPT, HOST, packet)
-        self.host.receive_frame(packet_bytes(packet), self.interface, self.now)
+        """`packet` reaches the host now, read from its bytes: its options may be any that a script can write."""
+        arriving = decode_packet(packet_bytes(packet))
+        self._tell(SCRIPT, HOST, arriving)
+        self.host.receive_packet(arriving, self.interface, self.now)
         self.settle()
 
     def settle(self) -> None:
