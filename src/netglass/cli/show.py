@@ -52,11 +52,11 @@ def show(
     lists them.
     """
     try:
-        given, only_help = own_options(context.args)
-        if not names:
+        wanted, given, only_help = own_options([*(names or []), *context.args])
+        if not wanted:
             list_all()
             return
-        experiments = [by_name(name) for name in names]
+        experiments = [by_name(name) for name in wanted]
         if only_help:
             for experiment in experiments:
                 tell_options(experiment)
@@ -74,23 +74,26 @@ def show(
         raise typer.Exit(2) from None
 
 
-def own_options(words: list[str]) -> tuple[dict[str, int | str], bool]:
-    """--name value, --name=value, and --name alone for a switch; the experiment checks them."""
+def own_options(words: list[str]) -> tuple[list[str], dict[str, int | str], bool]:
+    """(experiments, their options, whether only help is wanted). Options are --name value, --name=value, and --name
+    alone for a switch; the experiment checks them."""
+    names: list[str] = []
     given: dict[str, int | str] = {}
-    rest = list(words)
     only_help = False
+    rest = list(words)
     while rest:
         word = rest.pop(0)
         if word == "--help-options":
             only_help = True
             continue
         if not word.startswith("--"):
-            raise MisuseError(f"what is {word!r}? An option of an experiment looks like --rtt 100ms")
+            names.append(word)
+            continue
         name, equals, value = word[2:].partition("=")
         if not equals:
             value = "yes" if not rest or rest[0].startswith("--") else rest.pop(0)
         given[name] = value
-    return given, only_help
+    return names, given, only_help
 
 
 def list_all() -> None:

@@ -11,7 +11,15 @@ from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment
 
 # The module's name; the experiment's is the same with hyphens.
-OPENING: Final = ("handshake",)
+OPENING: Final = (
+    "handshake",
+    "third_ack_with_data",
+    "lost_syn",
+    "lost_syn_ack",
+    "lost_third_ack_client_first",
+    "lost_third_ack_server_first",
+    "lost_third_ack_cookies",
+)
 CLOSING: Final[tuple[str, ...]] = ("close",)
 RELIABLE: Final[tuple[str, ...]] = ()
 FLOOD: Final[tuple[str, ...]] = ()

@@ -13,7 +13,7 @@ from netglass.lab.io import Io, Options, Stream
 from netglass.lab.network import Network
 from netglass.network.cable import Cable
 from netglass.network.fault import Fault
-from netglass.times import duration
+from netglass.times import duration, human
 from netglass.trace.recorder import Recorder
 from netglass.wire.tcp import TcpSegment
 
@@ -100,3 +100,16 @@ def noted(trace: Recorder, host: str, text: str) -> int:
     """When a program on `host` noted something that begins with `text`, in ns; -1 if never."""
     times = [note.time for note in trace.notes(host) if note.text.startswith(text)]
     return times[0] if times else -1
+
+
+def resets(trace: Recorder) -> int:
+    """How many RSTs there were on the cables."""
+    return len(trace.transmissions(flags="R")) + len(trace.transmissions(flags="RA"))
+
+
+# -- words
+
+
+def listed(times: Sequence[int]) -> str:
+    """Times as one says them: "0, 1 s, 3 s"."""
+    return ", ".join([human(each) if each else "0" for each in times])
