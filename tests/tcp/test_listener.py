@@ -144,6 +144,10 @@ def test_what_is_offered_is_agreed_on() -> None:
     assert child.tcb.snd_wnd == 1000 << 7
     assert child.tcb.sack_ok
     assert child.tcb.ts_recent == 701
+    child.send(b"x", port.now)
+    first = child.poll_segment(port.now)
+    assert first is not None
+    assert first.ts_val == answer.ts_val, "the child's clock is the SYN-ACK's"
 
 
 @pytest.mark.parametrize("off", ["window_scaling", "sack", "timestamps"])
@@ -313,6 +317,7 @@ def test_a_segment_in_syn_received(
     assert (child is not None) == (entry == OPEN)
     assert ((1000, "SYN-RECEIVED", "CLOSED") in told.states) == (entry == GONE)
     assert port.listener.drop_reason == reason
+    assert port.count("half-open-reset") == (entry == GONE and flags & RST != 0)
     if reason:
         assert port.count(reason) == 1
 
