@@ -50,23 +50,7 @@ def test_the_recordings_are_of_these_scenarios():
     assert list(OPTIONS) == list(OPTION_SCENARIOS)
 
 
-# Known defects of the connection, not of the calls.
-IN_TCP = {
-    "half_closes": "Linux acknowledges a FIN at once if no data came before it",
-    "urgent": "MSG_OOB once more after the byte was read is EINVAL, not EAGAIN",
-    "urgent_inline": "reading past the urgent mark ends POLLPRI",
-    "urgent_not_read": "reading past the urgent mark ends POLLPRI",
-}
-
-
-def scenario_names() -> list[object]:
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(strict=False, reason=IN_TCP[name])) if name in IN_TCP else name
-        for name in SCENARIOS
-    ]
-
-
-@pytest.mark.parametrize("name", scenario_names())
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_calls_answer_as_linux(name):
     machine = NetglassMachine()
     SCENARIOS[name](machine)

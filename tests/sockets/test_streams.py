@@ -6,11 +6,12 @@ from struct import pack
 
 import pytest
 
-from netglass.errnos import EADDRNOTAVAIL, ECONNREFUSED, ECONNRESET, EINPROGRESS, EPIPE, ETIMEDOUT
+from netglass.errnos import EADDRNOTAVAIL, ECONNREFUSED, ECONNRESET, EINPROGRESS, ENOTCONN, EPIPE, ETIMEDOUT
 from netglass.host.config import HostConfig
 from netglass.sockets.constants import (
     AF_INET,
     AF_INET6,
+    IP_MTU,
     IP_TOS,
     IP_TTL,
     IPPROTO_IP,
@@ -24,6 +25,7 @@ from netglass.sockets.constants import (
     SO_KEEPALIVE,
     SO_LINGER,
     SO_RCVBUF,
+    SOCK_DGRAM,
     SOCK_STREAM,
     SOL_SOCKET,
     TCP_CONGESTION,
@@ -77,7 +79,8 @@ def test_gathered_chunks_are_one_write():
     pair = Pair()
     client, server = pair.connected()
     del pair.sent[:]
-    assert pair.a.sockets.sendmsg(client, [b"one ", bytearray(b"two "), memoryview(b"three")], pair.now) == 13
+    chunks = [b"one ", bytearray(b"two "), b"", memoryview(b"three"), b""]
+    assert pair.a.sockets.sendmsg(client, chunks, pair.now) == 13
     pair.run()
     assert lengths(pair, pair.a) == [13]
     assert pair.b.sockets.recv(server, 100, pair.now) == b"one two three"
@@ -125,6 +128,12 @@ def test_cork_and_nodelay():
     calls.setsockopt(client, IPPROTO_TCP, TCP_NODELAY, 1, pair.now)
     pair.run(1)
     assert lengths(pair, pair.a) == [1, 1]
+    calls.setsockopt(client, IPPROTO_TCP, TCP_CORK, 1, pair.now)
+    calls.send(client, b"c", pair.now)
+    assert lengths(pair, pair.a) == [1, 1]
+    calls.setsockopt(client, IPPROTO_TCP, TCP_NODELAY, 1, pair.now)
+    pair.run(1)
+    assert lengths(pair, pair.a) == [1, 1, 1], "tcp(7): an explicit flush, in spite of the cork"
 
 
 def test_quickack_sends_the_ack_that_was_put_off():
@@ -156,6 +165,18 @@ def test_segment_size_hops_and_traffic_class():
     assert isinstance(packet.payload, TcpSegment)
     assert packet.payload.options is not None
     assert packet.payload.options.mss == 500
+
+
+def test_the_mtu_of_the_path():
+    pair = Pair()
+    client, _ = pair.connected()
+    calls = pair.a.sockets
+    assert calls.getsockopt(client, IPPROTO_IP, IP_MTU, pair.now) == pack("<i", 1500)
+    assert calls.getsockopt(calls.socket(AF_INET, SOCK_STREAM), IPPROTO_IP, IP_MTU, pair.now) == -ENOTCONN
+    datagrams = calls.socket(AF_INET, SOCK_DGRAM)
+    assert calls.getsockopt(datagrams, IPPROTO_IP, IP_MTU, pair.now) == -ENOTCONN
+    calls.connect(datagrams, ("10.0.0.2", 53), pair.now)
+    assert calls.getsockopt(datagrams, IPPROTO_IP, IP_MTU, pair.now) == pack("<i", 1500)
 
 
 def test_syn_retries_and_user_timeout():

@@ -70,6 +70,26 @@ def test_retransmissions_show():
     assert info["tcpi_unacked"] == 1
 
 
+def test_a_hole_shows():
+    pair = Pair()
+    client, _ = pair.connected()
+    calls = pair.a.sockets
+    calls.send(client, bytes(1448), pair.now)
+    packet = pair.a.host.poll_packet(pair.now)  # lost
+    assert packet is not None
+    calls.send(client, bytes(2 * 1448), pair.now)
+    pair.run(22 * MILLISECOND)
+    info = calls.tcp_info(client, pair.now)
+    assert (info["tcpi_ca_state"], info["tcpi_unacked"], info["tcpi_sacked"], info["tcpi_lost"]) == (1, 3, 2, 0)
+    calls.send(client, bytes(3 * 1448), pair.now)
+    pair.run(22 * MILLISECOND)
+    info = calls.tcp_info(client, pair.now)
+    assert (info["tcpi_ca_state"], info["tcpi_sacked"], info["tcpi_lost"], info["tcpi_retrans"]) == (3, 5, 1, 1)
+    pair.run()
+    info = calls.tcp_info(client, pair.now)
+    assert (info["tcpi_ca_state"], info["tcpi_unacked"], info["tcpi_lost"], info["tcpi_retrans"]) == (0, 0, 0, 0)
+
+
 def test_a_short_buffer_gets_the_head():
     pair = Pair()
     client, _ = pair.connected()

@@ -282,6 +282,10 @@ class DatagramSocket(Description):
         port = self.port
         return len(port.waiting[0].payload) if port is not None and port.waiting else 0
 
+    def path_mtu(self, now: int) -> int:
+        port = self.port
+        return self.host.path_mtu(port.remote, now) if port is not None and port.remote else 0
+
     def take_error(self) -> int:
         return self.port.take_error() if self.port is not None else 0
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 from typing import Final
 
 from netglass.build import mypyc_attr
-from netglass.errnos import EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP
+from netglass.errnos import EINVAL, ENOPROTOOPT, ENOTCONN, ENOTTY, EOPNOTSUPP
 from netglass.host.host import Host
 from netglass.sockets.address import Address, show_address
 from netglass.sockets.constants import (
     AF_INET,
     AF_INET6,
     INT_MAX,
+    IP_MTU,
     IPPROTO_IP,
     IPPROTO_IPV6,
     IPPROTO_TCP,
+    IPV6_MTU,
     O_NONBLOCK,
     O_RDWR,
     SO_ACCEPTCONN,
@@ -60,6 +62,8 @@ _TYPE: Final = key(SOL_SOCKET, SO_TYPE)
 _DOMAIN: Final = key(SOL_SOCKET, SO_DOMAIN)
 _PROTOCOL: Final = key(SOL_SOCKET, SO_PROTOCOL)
 _ACCEPTCONN: Final = key(SOL_SOCKET, SO_ACCEPTCONN)
+_MTU: Final = key(IPPROTO_IP, IP_MTU)
+_MTU_6: Final = key(IPPROTO_IPV6, IPV6_MTU)
 _RCVLOWAT: Final = key(SOL_SOCKET, SO_RCVLOWAT)
 _SNDBUF: Final = key(SOL_SOCKET, SO_SNDBUF)
 _RCVBUF: Final = key(SOL_SOCKET, SO_RCVBUF)
@@ -192,6 +196,9 @@ class Description(Waker):
         if level == SOL_SOCKET and option in (SO_RCVTIMEO, SO_SNDTIMEO):
             timeout = self.receive_timeout if option == SO_RCVTIMEO else self.send_timeout
             return timeval_out(timeout)[:size]
+        if named == _MTU or (named == _MTU_6 and self.family == AF_INET6):
+            mtu = self.path_mtu(now)
+            return number_out(level, mtu, size) if mtu else -ENOTCONN
         rule = self.rule(level, named)
         if rule is None:
             # Linux ip_getsockopt says so of a level that is not its own; ipv6_getsockopt does not.
@@ -232,6 +239,10 @@ class Description(Waker):
 
     def flag(self, level: int, option: int) -> bool:
         return self.values.get(key(level, option), 0) != 0
+
+    def path_mtu(self, now: int) -> int:
+        """Of the path to the connected peer (IP_MTU); 0 if there is none."""
+        return 0
 
     def take_error(self) -> int:
         """SO_ERROR: the pending errno, once."""

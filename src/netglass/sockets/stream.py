@@ -53,6 +53,7 @@ from netglass.sockets.constants import (
     TCP_CONGESTION,
     TCP_INFO,
     TCP_INQ,
+    TCP_NODELAY,
     TCP_NOTSENT_LOWAT,
 )
 from netglass.sockets.description import Description, Message
@@ -76,6 +77,7 @@ CONNECTED: Final = 2
 _V6ONLY: Final = key(IPPROTO_IPV6, IPV6_V6ONLY)
 _LINGER: Final = key(SOL_SOCKET, SO_LINGER)
 _RCVLOWAT: Final = key(SOL_SOCKET, SO_RCVLOWAT)
+_NODELAY: Final = key(IPPROTO_TCP, TCP_NODELAY)
 _NOTSENT_LOWAT: Final = key(IPPROTO_TCP, TCP_NOTSENT_LOWAT)
 _CONGESTION_NAME_MAX: Final = 16
 
@@ -293,6 +295,9 @@ class StreamSocket(Description):
 
     def send_chunks(self, chunks: list[Buffer], address: Address | None, flags: int, now: int) -> int:
         """Gather: one write of all the chunks, corked until the last."""
+        chunks = [chunk for chunk in chunks if len(chunk)]
+        if not chunks:
+            return self.send(b"", address, flags, now)
         taken = 0
         last = len(chunks) - 1
         for number, chunk in enumerate(chunks):
@@ -475,6 +480,10 @@ class StreamSocket(Description):
             tcb.soft_error = 0
         return error
 
+    def path_mtu(self, now: int) -> int:
+        connection = self.connection
+        return connection.tcb.mtu if connection is not None and connection.tcb.state is not CLOSED else 0
+
     def info(self, now: int) -> dict[str, int]:
         """TCP_INFO by name."""
         config = self.host.config.tcp
@@ -514,11 +523,18 @@ class StreamSocket(Description):
         result = super().apply(named, number, now)
         config = self.host.config
         self.values[named] = store(self.settings, config.tcp, config.default_ttl_hops, named, self.values[named])
-        connection = self.connection
-        if connection is not None:
-            connection.settings_changed(now)
-            self.host.touch(connection, now)
+        if self.connection is not None:
+            self._settings_changed(self.connection, named == _NODELAY and number != 0, now)
         return result
+
+    def _settings_changed(self, connection: Connection, flush: bool, now: int) -> None:
+        """tcp(7): TCP_NODELAY flushes what is pending even while TCP_CORK is set."""
+        settings = self.settings
+        cork = settings.cork
+        settings.cork = cork and not flush
+        connection.settings_changed(now)
+        self.host.touch(connection, now)
+        settings.cork = cork
 
     def number(self, named: int, rule: Rule) -> int:
         config = self.host.config

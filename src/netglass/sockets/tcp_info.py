@@ -125,6 +125,7 @@ def connection_info(tcb: Tcb, now: int) -> dict[str, int]:
     """One connection's, by Linux's names: `tcpi_state`, `tcpi_unacked` ..."""
     info = blank_info(_NUMBERS[tcb.state], tcb.config.reordering)
     _tell_sender(info, tcb)
+    _tell_flight(info, tcb)
     _tell_receiver(info, tcb)
     _tell_clock(info, tcb, now)
     return info
@@ -151,6 +152,20 @@ def _tell_sender(info: dict[str, int], tcb: Tcb) -> None:
     info["tcpi_segs_out"] = tcb.out_segments
     info["tcpi_notsent_bytes"] = max(tcb.sending.end - max(tcb.snd_nxt, tcb.sending.start), 0)
     info["tcpi_snd_wnd"] = tcb.snd_wnd
+
+
+def _tell_flight(info: dict[str, int], tcb: Tcb) -> None:
+    """What the scoreboard believes. Linux counts a retransmission as lost and in `retrans` until it is acknowledged."""
+    recovery = tcb.recovery
+    for sent in recovery.ranges[recovery.head :]:
+        count = segments(sent.end - sent.start, tcb.mss)
+        if sent.sacked:
+            info["tcpi_sacked"] += count
+        elif sent.lost:
+            info["tcpi_lost"] += count
+        elif sent.retransmissions:
+            info["tcpi_lost"] += count
+            info["tcpi_retrans"] += count
 
 
 def _tell_receiver(info: dict[str, int], tcb: Tcb) -> None:
@@ -193,7 +208,7 @@ def _options(tcb: Tcb) -> int:
 
 def _congestion_state(tcb: Tcb) -> int:
     if not tcb.recovery.in_recovery:
-        return TCP_CA_OPEN
+        return TCP_CA_DISORDER if tcb.recovery.sacked else TCP_CA_OPEN
     return TCP_CA_LOSS if tcb.backoff > 0 else TCP_CA_RECOVERY
 
 
