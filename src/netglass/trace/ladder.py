@@ -240,6 +240,27 @@ class Ladder:
 
         return draw(self, title)
 
+    def html(self, title: str = "", text: str = "") -> str:
+        """A page of its own, with every arrow's headers and both ends' control blocks. `text` stands above the
+        picture."""
+        from netglass.trace.html import draw
+
+        return draw(self, title, text)
+
+    def mermaid(self) -> str:
+        """A Mermaid sequence diagram."""
+        from netglass.trace.mermaid import draw
+
+        return draw(self)
+
+    def json(self) -> str:
+        """Everything as JSON: hosts, and items with times in ns since `origin`."""
+        from json import dumps
+
+        from netglass.trace.details import model
+
+        return dumps(model(self), indent=1)
+
 
 # -- building
 
@@ -556,12 +577,13 @@ def _tell_flows(arrows: list[Arrow]) -> None:
 
 def _tell_windows(items: Sequence[Arrow | Remark]) -> None:
     """A window is told at first, and again when it has halved or doubled since it was told; so zero always is."""
-    told: dict[tuple[Flow, bool], int] = {}
+    told: dict[tuple[object, bool], int] = {}
     for each in items:
         if not isinstance(each, Arrow) or each.first.segment is None or each.first.flow is None or each.kind == "rst":
             continue
         window = each.first.window
-        key = (each.first.flow, each.kind in ("syn", "syn-ack"))
+        opening = each.kind in ("syn", "syn-ack")
+        key = (each.source if opening else each.first.flow, opening)
         if key not in told or not told[key] <= 2 * window <= 4 * told[key] or (window == 0) != (told[key] == 0):
             each.words.append(f"win={window}")
             told[key] = window

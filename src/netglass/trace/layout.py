@@ -10,6 +10,7 @@ A host is a lane: the outer ones are a line, with the remarks outside of it; an 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from netglass.times import NEVER
@@ -38,19 +39,15 @@ _APART: Final[dict[tuple[str, str], float]] = {
     ("arrival", "arrival"): _ROW,
     ("arrival", "departure"): 7.0,
     ("departure", "arrival"): 9.0,
-    ("arrival", "remark"): LINE,
-    ("departure", "remark"): LINE,
-    ("remark", "arrival"): LINE,
-    ("remark", "departure"): LINE,
-    ("remark", "remark"): LINE,
 }
-"""How far apart two things stand at least that happen at a lifeline one after the other."""
+"""How far apart two things stand at least that happen at a lifeline one after the other; LINE if not told here."""
 _STEP: Final = 8.0  # between two times at least
-_SLANT: Final = 54.0  # of an arrow with the usual delay
+_SLANT: Final = 0.135  # of an arrow with the usual delay, a share of the field's width
 _LONGEST: Final = 150.0  # a longer wait is cut
 _CUT: Final = 62.0  # what is left of it
 _GAP: Final = 46.0
 _MARGIN: Final = 18.0
+_WIDEST_REMARK: Final = 150.0
 _LOST_AT: Final = 0.66  # of the way
 
 
@@ -90,9 +87,9 @@ class Label:
         return text_width(self.text, self.size)
 
     def corners(self) -> list[Point]:
-        """The rectangle that the text takes."""
+        """The rectangle that the text takes, with a little room at its ends."""
         (x, y), (dx, dy) = self.at, self.direction
-        half, up, down = self.width / 2, self.size * 0.78, self.size * 0.22
+        half, up, down = self.width / 2 + 4, self.size * 0.78, self.size * 0.22
         along = [(-half, -up), (half, -up), (half, down), (-half, down)]
         return [(x + dx * a - dy * b, y + dy * a + dx * b) for a, b in along]
 
@@ -107,11 +104,13 @@ class PlacedArrow:
 
 @dataclass
 class PlacedRemark:
-    """`at` is where the text begins, or ends if `right` says that it is set flush right; the glyph stands at `glyph`."""
+    """One line of a remark. `at` is where the text begins, or ends if `right` says that it is set flush right; the
+    glyph stands at `glyph`, if there is one."""
 
     remark: Remark
+    text: str
     at: Point
-    glyph: Point
+    glyph: Point | None
     right: bool
 
 
@@ -140,6 +139,7 @@ class Layout:
     title: str
     width: float = 0.0
     height: float = 0.0
+    slant: float = 0.0  # how far an arrow with the usual delay comes down
     top: float = 0.0  # of the lifelines
     bottom: float = 0.0
     axis: float = 0.0  # where the time axis stands
@@ -175,6 +175,7 @@ def _place_lanes(layout: Layout, ladder: Ladder) -> None:
     heads = [max(text_width(name, NAME, True), text_width(label, REMARK)) for name, label in _heads(ladder)]
     x = max(x, _MARGIN + heads[0] / 2) if heads else x
     field_width = _field_width(ladder)
+    layout.slant = _SLANT * field_width
     last = len(ladder.hosts) - 1
     for column, (name, label) in enumerate(_heads(ladder)):
         inner = 0 < column < last
@@ -192,7 +193,7 @@ def _heads(ladder: Ladder) -> list[tuple[str, str]]:
 
 
 def _remarks_width(ladder: Ladder, column: int) -> float:
-    texts = [(each.text, each.kind) for each in ladder.remarks() if each.column == column]
+    texts = [(line, each.kind) for each in ladder.remarks() if each.column == column for line in lines_of(each)]
     texts.append((ladder.initial[column], STATE))
     return max([text_width(text, REMARK, kind == STATE) + _glyph_room(kind) for text, kind in texts]) + BAND + 12
 
@@ -201,13 +202,34 @@ def _glyph_room(kind: str) -> float:
     return 0.0 if kind == STATE else GLYPH
 
 
+def lines_of(remark: Remark) -> list[str]:
+    """The remark's text in lines that are not too wide."""
+    lines: list[str] = []
+    line = ""
+    for word in remark.text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if line and text_width(longer, REMARK) > _WIDEST_REMARK:
+            lines.append(line)
+            longer = word
+        line = longer
+    return [*lines, line]
+
+
+def _line_count(remarks: list[Remark]) -> int:
+    return sum([len(lines_of(each)) for each in remarks])
+
+
 def _field_width(ladder: Ladder) -> float:
-    widths = [text_width(label_of(arrow), LABEL) for arrow in ladder.arrows()]
-    widths += [
-        (text_width(label_of(arrow), LABEL) + text_width(arrow.lost, REMARK) + 60) for arrow in ladder.arrows() if arrow.lost
-    ]
-    most = 460.0 if len(ladder.hosts) < 3 else 360.0
-    return min(max([width + 64 for width in widths], default=300.0), most) if widths else 300.0
+    """Room for the longest label; where arrows cross each other, for two labels side by side."""
+    widths = {arrow: text_width(label_of(arrow), LABEL) for arrow in ladder.arrows()}
+    needs = [width + 64 for width in widths.values()]
+    needs += [width + text_width(arrow.lost, REMARK) + 60 for arrow, width in widths.items() if arrow.lost]
+    for one, other in pairwise(widths):
+        opposed = one.source == other.destination and one.destination == other.source
+        if opposed and other.sent < one.arrives != NEVER:
+            needs.append(widths[one] + widths[other] + 110)
+    most, least = (600.0, 300.0) if len(ladder.hosts) < 3 else (420.0, 240.0)
+    return min(max([least, *needs]), most)
 
 
 def label_of(arrow: Arrow) -> str:
@@ -227,10 +249,8 @@ class _Heights:
         self.arrived: dict[Arrow, float] = {}
         self.others: dict[Remark | Gap, float] = {}
         self.free: list[float] = []  # from where on there is room for remarks, by column
-        self.last: list[float] = []  # where something last happened at a lifeline
-        self.before: list[str] = []  # what that was: "arrival", "departure", "remark", or "" at first
-        self.scale = _scale(ladder)
-        self.longest = max(_LONGEST, 2 * _SLANT)
+        self.last: dict[tuple[int, str], float] = {}  # where the last "arrival" (...) was at a lifeline
+        self.scale = _scale(ladder) * layout.slant
 
     def place(self) -> None:
         layout = self.layout
@@ -240,24 +260,21 @@ class _Heights:
         if any(self.ladder.initial):
             y += LINE + 4
         self.free = [y] * len(layout.lanes)
-        self.last = [y] * len(layout.lanes)
-        self.before = [""] * len(layout.lanes)
-        before = -1
+        before: Moment | None = None
         for group in _groups(self.ladder.moments()):
-            time = group[0].time
-            if before >= 0:
-                y = self._advance(y, time - before)
-            before = time
+            if before is not None and not isinstance(before.item, Gap):
+                y = self._advance(y, group[0].time - before.time)
+            before = group[0]
             first = y
             ys = [self._put(moment, first) for moment in group]
             y = max(ys)
-            layout.ticks.append(Tick(self.ladder.since(time), min(ys)))
+            layout.ticks.append(Tick(self.ladder.since(before.time), min(ys)))
         layout.bottom = max([y, *self.free], default=y) + 16
         layout.height = layout.bottom + _MARGIN
 
     def _advance(self, y: float, wait: int) -> float:
         wanted = wait * self.scale
-        if wanted > self.longest:
+        if wanted > _LONGEST:
             # The cut stands below all remarks, so that nothing crosses it.
             low = max([y, *self.free])
             self.layout.cuts.append(Cut(low + _CUT / 2, wait))
@@ -267,34 +284,33 @@ class _Heights:
     def _put(self, moment: Moment, y: float) -> float:
         item = moment.item
         if isinstance(item, Gap):
-            y = max([y, *self.free, *self.last]) + _GAP / 2
+            y = max([y, *self.free, *self.last.values()]) + _GAP / 2
             self.others[item] = y
             self.free = [y + _GAP / 2] * len(self.free)
-            self.before = [""] * len(self.free)
             return y + _GAP / 2
         if isinstance(item, Remark):
-            y = self._at(item.column, y, "remark", 1)
+            y = self._at(item.column, y, "remark", [item])
             self.others[item] = y
             return y
         if moment.is_arrival:
             if item.arrives == item.sent:
                 y = max(y, self.sent[item])
-            y = self._at(item.destination, y, "arrival", len(item.ends))
+            y = self._at(item.destination, y, "arrival", item.ends)
             self.arrived[item] = y
             return y
-        y = self._at(item.source, y, "departure", len(item.starts))
+        y = self._at(item.source, y, "departure", item.starts)
         self.sent[item] = y
         return y
 
-    def _at(self, column: int, y: float, kind: str, remarks: int) -> float:
+    def _at(self, column: int, y: float, kind: str, remarks: list[Remark]) -> float:
         """The place for something at a lifeline: below what was there before, and below its remarks if it has some."""
-        if self.before[column]:
-            y = max(y, self.last[column] + _APART[self.before[column], kind])
+        for (where, before), last in self.last.items():
+            if where == column:
+                y = max(y, last + _APART.get((before, kind), LINE))
         if remarks:
             y = max(y, self.free[column])
-            self.free[column] = y + remarks * LINE
-        self.before[column] = kind
-        self.last[column] = y
+            self.free[column] = y + _line_count(remarks) * LINE
+        self.last[column, kind] = y
         return y
 
 
@@ -311,13 +327,13 @@ def _groups(moments: list[Moment]) -> list[list[Moment]]:
 
 
 def _scale(ladder: Ladder) -> float:
-    """Pixels for a nanosecond: the usual delay becomes the usual slant."""
+    """Usual delays for a nanosecond."""
     delays = sorted([each.arrives - each.sent for each in ladder.arrows() if each.arrives != NEVER])
     if delays and delays[len(delays) // 2] > 0:
-        return _SLANT / delays[len(delays) // 2]
+        return 1 / delays[len(delays) // 2]
     times = sorted({moment.time for moment in ladder.moments()})
-    waits = sorted([after - before for before, after in zip(times, times[1:], strict=False)])
-    return _SLANT / waits[len(waits) // 2] if waits else 1.0
+    waits = sorted([after - before for before, after in pairwise(times)])
+    return 1 / waits[len(waits) // 2] if waits else 1.0
 
 
 # -- the pieces
@@ -340,7 +356,7 @@ def _place_arrow(layout: Layout, arrow: Arrow, heights: _Heights) -> None:
     if arrow in heights.arrived:
         end = end_x, heights.arrived[arrow]
     else:
-        end = _lost_end(begin, end_x, arrow)
+        end = _lost_end(layout, begin, end_x, arrow)
     layout.arrows.append(PlacedArrow(arrow, begin, end))
     _place_remarks(layout, arrow.starts, begin[1])
     _place_remarks(layout, arrow.ends, end[1])
@@ -350,25 +366,25 @@ def _edge(lane: Lane, right: bool) -> float:
     return lane.right if right else lane.left
 
 
-def _lost_end(begin: Point, end_x: float, arrow: Arrow) -> Point:
+def _lost_end(layout: Layout, begin: Point, end_x: float, arrow: Arrow) -> Point:
     whole = abs(end_x - begin[0])
     needed = (text_width(label_of(arrow), LABEL) + 44) / whole if whole else 0.0
     share = min(max(_LOST_AT, needed), 0.9)
-    return begin[0] + (end_x - begin[0]) * share, begin[1] + _SLANT * share
+    return begin[0] + (end_x - begin[0]) * share, begin[1] + layout.slant * share
 
 
 def _place_remarks(layout: Layout, remarks: list[Remark], y: float) -> None:
-    for number, remark in enumerate(remarks):
+    base = y + REMARK * 0.36
+    for remark in remarks:
         lane = layout.lanes[remark.column]
-        base = y + number * LINE + REMARK * 0.36
-        outward_left = remark.column == 0 and len(layout.lanes) > 1
-        room = 0.0 if remark.kind == STATE else GLYPH
-        if outward_left:
-            x = lane.left - BAND - 6
-            layout.remarks.append(PlacedRemark(remark, (x - room, base), (x - 5, base - 4), True))
-        else:
-            x = (lane.left if lane.inner else lane.right) + BAND + 6
-            layout.remarks.append(PlacedRemark(remark, (x + room, base), (x + 5, base - 4), False))
+        flush_right = remark.column == 0 and len(layout.lanes) > 1
+        out = -1 if flush_right else 1
+        edge = (lane.left if flush_right or lane.inner else lane.right) + out * (BAND + 6)
+        for number, line in enumerate(lines_of(remark)):
+            glyph = None if remark.kind == STATE or number else (edge + out * 5, base - 4)
+            at = edge + out * _glyph_room(remark.kind), base
+            layout.remarks.append(PlacedRemark(remark, line, at, glyph, flush_right))
+            base += LINE
 
 
 def _place_bands(layout: Layout, ladder: Ladder, heights: _Heights) -> None:
@@ -428,19 +444,24 @@ def place_labels(layout: Layout) -> None:
 def _best_label(
     placed: PlacedArrow, text: str, mark: bool, lines: list[tuple[Point, Point]], taken: list[list[Point]]
 ) -> Label:
+    """The first place without a clash, above the line or below it; else the one with the fewest."""
     best: tuple[int, Label] | None = None
-    for share in _PLACES:
-        label = _label_at(placed, text, mark, share)
-        if not _fits(placed, label, share):
-            continue
-        corners = label.corners()
-        near = [line for line in lines if _spans_meet(line, corners)]
-        clashes = sum([crosses(line, corners) for line in near]) + sum([overlap(corners, other) for other in taken])
-        if not clashes:
-            return label
-        if best is None or clashes < best[0]:
-            best = clashes, label
-    return best[1] if best is not None else _label_at(placed, text, mark, 0.5)
+    for below in (mark, not mark):
+        for share in _PLACES:
+            label = _label_at(placed, text, mark, share, below)
+            if not _fits(placed, label, share):
+                continue
+            clashes = _clashes(label.corners(), lines, taken)
+            if not clashes:
+                return label
+            if best is None or clashes < best[0]:
+                best = clashes, label
+    return best[1] if best is not None else _label_at(placed, text, mark, 0.5, mark)
+
+
+def _clashes(corners: list[Point], lines: list[tuple[Point, Point]], taken: list[list[Point]]) -> int:
+    near = [line for line in lines if _spans_meet(line, corners)]
+    return sum([crosses(line, corners) for line in near]) + 2 * sum([overlap(corners, other) for other in taken])
 
 
 def _direction(placed: PlacedArrow) -> Point:
@@ -450,10 +471,10 @@ def _direction(placed: PlacedArrow) -> Point:
     return (x1 - x0) / length, (y1 - y0) / length
 
 
-def _label_at(placed: PlacedArrow, text: str, mark: bool, share: float) -> Label:
+def _label_at(placed: PlacedArrow, text: str, mark: bool, share: float, below: bool) -> Label:
     (x0, y0), (x1, y1) = placed.begin, placed.end
     dx, dy = _direction(placed)
-    away = LABEL * 1.05 if mark else -5.0
+    away = LABEL * 1.05 if below else -5.0
     size = LABEL - 1 if mark else LABEL
     x, y = x0 + (x1 - x0) * share, y0 + (y1 - y0) * share
     return Label(text, (x - dy * away, y + dx * away), (dx, dy), size, mark)

@@ -24,7 +24,7 @@ _CLASSES: Final[dict[int, str]] = {
 _WIDTHS: Final[dict[str, int]] = {letter: width for width, letters in _CLASSES.items() for letter in letters}
 _OTHER: Final = 620
 _FULL: Final = 1000
-_STAND_IN: Final = 1.12  # DejaVu Sans and Verdana are wider than Helvetica and Arial
+_STAND_IN: Final = 1.14  # DejaVu Sans and Verdana are wider than Helvetica and Arial
 _BOLD: Final = 1.08
 
 

@@ -212,16 +212,16 @@ def _remark(placed: PlacedRemark) -> str:
         NOTE: "ng-soft ng-slanted",
     }[remark.kind]
     anchor = "end" if placed.right else "start"
-    words = _text(placed.at[0], placed.at[1], place.REMARK, escape(remark.text), classes, anchor)
+    words = _text(placed.at[0], placed.at[1], place.REMARK, escape(placed.text), classes, anchor)
     return _glyph(placed) + words
 
 
 def _glyph(placed: PlacedRemark) -> str:
-    kind = placed.remark.kind
-    if kind == STATE:
+    if placed.glyph is None:
         return ""
     x, y = placed.glyph
-    shape = {TIMER: _clock, QUEUE: _boxes, DROP: _small_cross, NOTE: _bubble}[kind](placed.remark.text)
+    shapes = {TIMER: _clock, QUEUE: _boxes, DROP: _small_cross, NOTE: _bubble}
+    shape = shapes[placed.remark.kind](placed.remark.text)
     return f'<g transform="translate({_number(x)} {_number(y)})">{shape}</g>'
 
 

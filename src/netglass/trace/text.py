@@ -70,7 +70,7 @@ class _Row:
             width = _cells(letter)
             if at < 0 or at + width > len(self.cells):
                 return
-            self.cells[at] = letter
+            self.cells[at] = " " if letter == "\xa0" else letter
             self.styles[at] = style
             if width == 2:
                 self.cells[at + 1] = ""
@@ -403,7 +403,7 @@ def _crowded(moments: list[Moment], limit: int) -> set[Arrow]:
 
 def _worded(remark: Remark, glyphs: Glyphs) -> str:
     if remark.kind == DROP:
-        return f"{glyphs.cross} {remark.text}"
+        return f"{glyphs.cross}\xa0{remark.text}"
     return remark.text
 
 

@@ -116,13 +116,14 @@ class Transmission:
 class _Direction:
     """What is known of one direction of a flow."""
 
-    __slots__ = ("end", "isn", "scale", "scale_offered")
+    __slots__ = ("end", "isn", "scale", "scale_offered", "syn_flags")
 
     def __init__(self, isn: int) -> None:
         self.isn: int = isn
         self.end: int = 0  # relative; one past the last sequence number sent
         self.scale_offered: int = -1
         self.scale: int = 0
+        self.syn_flags: int = 0  # of the last SYN
 
 
 class _Joiner:
@@ -214,6 +215,10 @@ class _Joiner:
             return
         length = segment.length + (segment.flags & SYN > 0) + (segment.flags & FIN > 0)
         made.retransmission = length > 0 and made.seq < own.end
+        if segment.flags & SYN:
+            # The SYN of a simultaneous open that comes again with an ACK has something new to say.
+            made.retransmission = made.retransmission and segment.flags == own.syn_flags
+            own.syn_flags = segment.flags
         made.probe = length == 0 and made.seq == own.end - 1
         own.end = max(own.end, made.seq + length)
 

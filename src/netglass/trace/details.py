@@ -1,0 +1,160 @@
+"""A ladder as plain data: what a page shows of each arrow, and what `Ladder.json` writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netglass.probe import TcbSnapshot
+from netglass.times import NEVER, human
+from netglass.trace.ladder import Arrow, Gap, Ladder, Remark
+from netglass.trace.transmissions import Transmission
+from netglass.wire.address import text as address_text
+from netglass.wire.packet import packet_bytes, packet_size
+from netglass.wire.tcp import (
+    ABSENT,
+    END_OF_OPTIONS,
+    FAST_OPEN,
+    MAXIMUM_SEGMENT_SIZE,
+    NO_OPERATION,
+    SACK,
+    SACK_PERMITTED,
+    TIMESTAMPS,
+    WINDOW_SCALE,
+    TcpSegment,
+    decode_option_list,
+    encode_options,
+    flag_text,
+)
+
+_SHOWN_BYTES = 96
+
+Fields = dict[str, Any]
+
+
+def model(ladder: Ladder) -> Fields:
+    """Everything in the ladder. Times in ns since `origin`, None for never."""
+    hosts = [
+        {"name": name, "address": label, "state": state}
+        for name, label, state in zip(ladder.hosts, ladder.labels, ladder.initial, strict=True)
+    ]
+    return {"hosts": hosts, "origin": ladder.origin, "items": [_item(ladder, item) for item in ladder.items]}
+
+
+def _item(ladder: Ladder, item: Arrow | Remark | Gap) -> Fields:
+    if isinstance(item, Arrow):
+        return arrow_fields(ladder, item)
+    if isinstance(item, Remark):
+        return {"type": "remark", "time": item.time - ladder.origin, **_remark(ladder, item)}
+    return {
+        "type": "gap",
+        "time": item.time - ladder.origin,
+        "until": item.until - ladder.origin,
+        "packets": item.arrows,
+        "payload": item.payload,
+    }
+
+
+def _remark(ladder: Ladder, remark: Remark) -> Fields:
+    return {"host": ladder.hosts[remark.column], "kind": remark.kind, "text": remark.text}
+
+
+def arrow_fields(ladder: Ladder, arrow: Arrow) -> Fields:
+    first, last = arrow.first, arrow.last
+    return {
+        "type": "arrow",
+        "source": ladder.hosts[arrow.source],
+        "destination": ladder.hosts[arrow.destination],
+        "sent": arrow.sent - ladder.origin,
+        "arrives": None if arrow.arrives == NEVER else arrow.arrives - ladder.origin,
+        "lost": arrow.lost,
+        "kind": arrow.kind,
+        "words": arrow.words,
+        "marks": arrow.marks,
+        "starts": [_remark(ladder, each) for each in arrow.starts],
+        "ends": [_remark(ladder, each) for each in arrow.ends],
+        "packet": packet_fields(first),
+        "sender": _snapshot(first.tcb_before),
+        "receiver": _snapshot(last.tcb_after),
+    }
+
+
+def packet_fields(transmission: Transmission) -> Fields:
+    """The headers, field by field, and the first bytes in hexadecimal."""
+    packet = transmission.packet
+    data = transmission.carried.frame or packet_bytes(packet)
+    found: Fields = {
+        "from": address_text(packet.source),
+        "to": address_text(packet.destination),
+        "ttl": packet.ttl,
+        "size": packet_size(packet),
+    }
+    if packet.version == 4:
+        found["ident"] = packet.ident
+    if transmission.segment is not None:
+        found |= _segment_fields(transmission, transmission.segment)
+    found["bytes"] = data[:_SHOWN_BYTES].hex()
+    return found
+
+
+def _segment_fields(transmission: Transmission, segment: TcpSegment) -> Fields:
+    return {
+        "source port": segment.source_port,
+        "destination port": segment.destination_port,
+        "flags": flag_text(segment.flags),
+        "seq": segment.seq,
+        "relative seq": transmission.seq,
+        "ack": segment.ack,
+        "relative ack": transmission.ack,
+        "window": segment.window,
+        "scaled window": transmission.window,
+        "payload": segment.length,
+        "options": option_words(segment),
+    }
+
+
+def option_words(segment: TcpSegment) -> list[str]:
+    """The options as people say them: "MSS 1460", "SACK permitted"."""
+    raw = segment.raw_options if segment.raw_options is not None else encode_options(segment)
+    return [_option(kind, body) for kind, body in decode_option_list(raw) if kind not in (NO_OPERATION, END_OF_OPTIONS)]
+
+
+def _option(kind: int, body: bytes) -> str:
+    numbers = [int.from_bytes(body[at : at + 4], "big") for at in range(0, len(body) - 3, 4)]
+    if kind == MAXIMUM_SEGMENT_SIZE and len(body) == 2:
+        return f"MSS {int.from_bytes(body, 'big')}"
+    if kind == WINDOW_SCALE and len(body) == 1:
+        return f"window scale {body[0]}"
+    if kind == SACK_PERMITTED:
+        return "SACK permitted"
+    if kind == TIMESTAMPS and len(numbers) == 2:
+        return f"timestamps {numbers[0]}, {numbers[1]}"
+    if kind == SACK:
+        blocks = zip(numbers[::2], numbers[1::2], strict=False)
+        return "SACK " + ", ".join([f"{left}-{right}" for left, right in blocks])
+    if kind == FAST_OPEN:
+        return f"Fast Open {body.hex() or 'request'}"
+    return f"option {kind} {body.hex()}".rstrip()
+
+
+def _snapshot(tcb: TcbSnapshot | None) -> Fields | None:
+    """The control block with relative sequence numbers and RFC 9293's names."""
+    if tcb is None:
+        return None
+    heard = tcb.irs != 0 or tcb.rcv_nxt != 0
+    return {
+        "state": tcb.state,
+        "SND.UNA": tcb.snd_una - tcb.iss,
+        "SND.NXT": tcb.snd_nxt - tcb.iss,
+        "SND.WND": tcb.snd_wnd,
+        "RCV.NXT": tcb.rcv_nxt - tcb.irs if heard else None,
+        "RCV.WND": tcb.rcv_wnd,
+        "cwnd": tcb.cwnd,
+        "ssthresh": None if tcb.ssthresh >= ABSENT & 0x7FFFFFFF else tcb.ssthresh,
+        "in flight": tcb.flight,
+        "MSS": tcb.mss,
+        "SRTT": human(tcb.srtt) if tcb.srtt > 0 else None,
+        "RTO": human(tcb.rto),
+        "backoff": tcb.backoff,
+        "to be acknowledged": tcb.snd_queued,
+        "not read yet": tcb.rcv_queued,
+    }
