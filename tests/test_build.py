@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +51,19 @@ def test_a_class_from_outside_may_inherit_from_an_open_class(module: str, name: 
     assert issubclass(type("Outside", (base,), {}), base)
 
 
+def readme_commands() -> list[str]:
+    return [line.strip() for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()]
+
+
 def test_ci_runs_the_command_that_the_readme_gives() -> None:
     command = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1]
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    assert command in readme
+    assert command in readme_commands()
+
+
+def test_the_first_command_of_the_readme_draws_a_handshake_and_a_close() -> None:
+    command = next(line for line in readme_commands() if line.startswith("python3 -m venv"))
+    netglass_command, *arguments = command.split("&&")[-1].split()
+    installed = Path(sys.executable).parent / Path(netglass_command).name
+    done = subprocess.run([installed, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(word in done.stdout for word in ("SYN-SENT", "ESTABLISHED", "FIN-WAIT-2", "LAST-ACK", "TIME-WAIT"))
