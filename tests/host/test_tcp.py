@@ -237,11 +237,22 @@ def in_time_wait(config: HostConfig | None = None) -> tuple[Bench, Listener, int
 
 
 def test_a_newer_syn_begins_a_new_connection_out_of_time_wait():
-    bench, listener, rcv_nxt, _ = in_time_wait()
+    bench, listener, rcv_nxt, snd_nxt = in_time_wait()
     bench.inject_tcp(SYN, rcv_nxt + 5000)
-    assert bench.out_tcp().flags == SYN | ACK
+    answer = bench.out_tcp()
+    assert answer.flags == SYN | ACK
+    assert (answer.seq - snd_nxt) & 0xFFFFFFFF == 65537, "beyond every number of the old incarnation"
     assert len(listener.half_open) == 1
     assert [entry.state for entry in bench.host.sockets()] == ["LISTEN", "SYN-RECEIVED"]
+
+
+def test_a_newer_syn_without_a_listener_leaves_time_wait_as_it_is():
+    bench, listener, rcv_nxt, snd_nxt = in_time_wait()
+    bench.host.close_listener(listener, 0)
+    bench.inject_tcp(SYN, rcv_nxt + 5000)
+    answer = bench.out_tcp()
+    assert (answer.flags, answer.seq, answer.ack) == (ACK, snd_nxt, rcv_nxt)
+    assert [entry.state for entry in bench.host.sockets()] == ["TIME-WAIT"]
 
 
 def test_an_old_syn_in_time_wait_gets_an_ack_and_changes_nothing():

@@ -246,38 +246,39 @@ class Ingress:
         destination = packet.destination
         source = packet.source
         connection = self._connections.get((destination, segment.destination_port, source, segment.source_port))
-        if connection is not None and self._is_over(connection, segment, now):
-            self._schedule.forget(connection)
-            connection = None
+        iss = -1
+        listener = None
+        if connection is None or connection.tcb.state is TIME_WAIT or connection.tcb.state is CLOSED:
+            listener = self._demux.listener(destination, segment.destination_port, source, segment.source_port)
+        if connection is not None:
+            if connection.tcb.state is CLOSED:
+                # It died in this very burst and no longer stands in the way.
+                self._schedule.drain(connection, now)
+                self._schedule.forget(connection)
+                connection = None
+            elif listener is not None and segment.flags & SYN and connection.replaceable_by(segment, now):
+                # A new incarnation begins beyond all the numbers of the old one (RFC 9293 §3.6.1; the step is Linux's).
+                iss = connection.tcb.snd_nxt + 65537
+                self._schedule.forget(connection)
+                connection = None
         if connection is not None:
             self.delivered += 1
             connection.receive_segment(segment, now)
             self._schedule.mark(connection)
             self._tell_done(packet, connection, now)
-            return
-        listener = self._demux.listener(destination, segment.destination_port, source, segment.source_port)
-        if listener is not None:
-            self._to_listener(packet, segment, listener, now)
+        elif listener is not None:
+            self._to_listener(packet, segment, listener, iss, now)
         else:
             self._refuse(packet, segment, now)
 
-    def _is_over(self, connection: Connection, segment: TcpSegment, now: int) -> bool:
-        """True if `connection` no longer stands in the way of a new one: it died in this very burst, or waits in
-        TIME-WAIT and lets a newer SYN pass (RFC 6191)."""
-        state = connection.tcb.state
-        if state is CLOSED:
-            self._schedule.drain(connection, now)
-            return True
-        return state is TIME_WAIT and segment.flags & SYN != 0 and connection.replaceable_by(segment, now)
-
-    def _to_listener(self, packet: IpPacket, segment: TcpSegment, listener: Listener, now: int) -> None:
+    def _to_listener(self, packet: IpPacket, segment: TcpSegment, listener: Listener, iss: int, now: int) -> None:
         egress = self._egress
         path = egress.path(packet.source, now)
         if path is None:
             egress.drop(packet, "ip-no-route", now)
             return
         self.delivered += 1
-        made = listener.receive_segment(segment, packet.source, packet.destination, path.mtu, path.gso_size, now)
+        made = listener.receive_segment(segment, packet.source, packet.destination, path.mtu, path.gso_size, now, iss)
         if listener.drop_reason and egress.probe is not None:
             egress.probe.packet_dropped(egress.name, packet, listener.drop_reason, now)
         self._schedule.mark(listener)
