@@ -754,6 +754,202 @@ def dual_stack_datagrams(m: Machine) -> None:
     m.call("recvfrom", server, 10)
 
 
+def connecting_to_oneself(m: Machine) -> None:
+    """A simultaneous open with the only one there is."""
+    s = m.fd("socket", AF_INET, SOCK_STREAM)
+    m.call("bind", s, (LO, 0))
+    address = m.call("getsockname", s)
+    m.call("connect", s, address)
+    m.settle()
+    m.call("poll", s)
+    m.call("connect", s, address)
+    m.call("getpeername", s)
+    m.call("send", s, b"echo")
+    m.settle()
+    m.call("recv", s, 10)
+    m.call("shutdown", s, SHUT_WR)
+    m.settle()
+    m.call("recv", s, 10)
+    m.call("poll", s)
+    m.call("getsockopt", s, IPPROTO_TCP, TCP_INFO, 1)
+
+
+def one_port_for_several_connections(m: Machine) -> None:
+    listeners = [m.fd("socket", AF_INET, SOCK_STREAM) for _ in range(2)]
+    for listener in listeners:
+        m.call("bind", listener, (LO, 0))
+        m.call("listen", listener, 5)
+    addresses = [m.call("getsockname", listener) for listener in listeners]
+    clients = [m.fd("socket", AF_INET, SOCK_STREAM) for _ in range(3)]
+    for client in clients:
+        m.call("setsockopt", client, SOL_SOCKET, SO_REUSEADDR, 1)
+    m.call("bind", clients[0], (LO, 0))
+    mine = m.call("getsockname", clients[0])
+    m.call("bind", clients[1], mine)
+    m.call("bind", clients[2], mine)
+    m.call("connect", clients[0], addresses[0])
+    m.call("connect", clients[1], addresses[1])
+    m.call("connect", clients[2], addresses[1])
+    m.settle()
+    m.call("poll", clients[0])
+    m.call("poll", clients[1])
+    m.call("poll", clients[2])
+
+
+def two_that_want_to_listen(m: Machine) -> None:
+    for option in (SO_REUSEADDR, SO_REUSEPORT):
+        one = m.fd("socket", AF_INET, SOCK_STREAM)
+        two = m.fd("socket", AF_INET, SOCK_STREAM)
+        m.call("setsockopt", one, SOL_SOCKET, option, 1)
+        m.call("setsockopt", two, SOL_SOCKET, option, 1)
+        m.call("bind", one, (LO, 0))
+        m.call("bind", two, m.call("getsockname", one))
+        m.call("listen", one, 5)
+        m.call("listen", two, 5)
+        m.call("poll", two)
+
+
+def any_address_of_both_versions(m: Machine) -> None:
+    six = m.fd("socket", AF_INET6, SOCK_STREAM)
+    m.call("bind", six, ("::", 0, 0, 0))
+    port = m.port(m.call("getsockname", six))
+    four = m.fd("socket", AF_INET, SOCK_STREAM)
+    m.call("bind", four, ("", port))
+    m.call("bind", four, (LO, port))
+    only = m.fd("socket", AF_INET6, SOCK_STREAM)
+    m.call("setsockopt", only, IPPROTO_IPV6, IPV6_V6ONLY, 1)
+    m.call("bind", only, ("::1", port, 0, 0))
+    m.call("close", six)
+    m.call("bind", four, ("", port))
+    m.call("bind", only, ("::", port, 0, 0))
+    mapped = m.fd("socket", AF_INET6, SOCK_STREAM)
+    m.call("bind", mapped, ("::ffff:127.0.0.1", port, 0, 0))
+    m.call("close", four)
+    m.call("bind", mapped, ("::ffff:127.0.0.1", port, 0, 0))
+    m.call("getsockname", mapped)
+
+
+def sharing_datagram_ports(m: Machine) -> None:
+    for option in (SO_REUSEADDR, SO_REUSEPORT):
+        one = m.fd("socket", AF_INET, SOCK_DGRAM)
+        two = m.fd("socket", AF_INET, SOCK_DGRAM)
+        m.call("setsockopt", one, SOL_SOCKET, option, 1)
+        m.call("bind", one, (LO, 0))
+        address = m.call("getsockname", one)
+        m.call("bind", two, address)
+        m.call("setsockopt", two, SOL_SOCKET, option, 1)
+        m.call("bind", two, address)
+        three = m.fd("socket", AF_INET, SOCK_DGRAM)
+        m.call("bind", three, ("127.0.0.2", m.port(address)))
+        four = m.fd("socket", AF_INET, SOCK_DGRAM)
+        m.call("bind", four, ("", m.port(address)))
+
+
+def urgent_twice(m: Machine) -> None:
+    client, server = connected(m)
+    m.call("send", client, b"aX", MSG_OOB)
+    m.call("send", client, b"bY", MSG_OOB)
+    m.settle()
+    m.call("poll", server)
+    m.call("recv", server, 1, MSG_OOB)
+    m.call("recv", server, 100)
+    m.call("recv", server, 100)
+    m.call("ioctl", server, SIOCATMARK)
+    m.call("send", client, b"Z", MSG_OOB)
+    m.settle()
+    m.call("poll", server)
+    m.call("ioctl", server, SIOCATMARK)
+    m.call("ioctl", server, FIONREAD)
+    m.call("recv", server, 1, MSG_OOB)
+    m.call("ioctl", server, FIONREAD)
+    m.call("recv", server, 100)
+
+
+def the_end_after_data(m: Machine) -> None:
+    client, server = connected(m)
+    m.call("send", client, b"last words")
+    m.call("close", client)
+    m.settle()
+    m.call("ioctl", server, FIONREAD)
+    m.call("recv", server, 100, MSG_PEEK)
+    m.call("recv", server, 4)
+    m.call("ioctl", server, FIONREAD)
+    m.call("recv", server, 100)
+    m.call("ioctl", server, FIONREAD)
+    m.call("recv", server, 100, MSG_PEEK)
+    m.call("recv", server, 100)
+    m.call("send", server, b"too late")
+    m.settle()
+    m.call("poll", server)
+    m.call("recv", server, 100)
+    m.call("send", server, b"too late")
+
+
+def closing_in_the_middle_of_connecting(m: Machine) -> None:
+    listener = m.fd("socket", AF_INET, SOCK_STREAM)
+    m.call("bind", listener, (LO, 0))
+    m.call("listen", listener, 0)
+    address = m.call("getsockname", listener)
+    m.call("connect", m.fd("socket", AF_INET, SOCK_STREAM), address)
+    m.settle()
+    late = m.fd("socket", AF_INET, SOCK_STREAM)
+    m.call("connect", late, address)
+    m.call("setsockopt", late, IPPROTO_TCP, TCP_NODELAY, 1)
+    m.call("getsockopt", late, SOL_SOCKET, SO_ERROR)
+    m.call("ioctl", late, FIONREAD)
+    m.call("ioctl", late, SIOCOUTQ)
+    m.call("ioctl", late, SIOCATMARK)
+    m.call("connect", late, None)
+    m.call("poll", late)
+    m.call("getsockopt", late, SOL_SOCKET, SO_ERROR)
+    m.call("close", late)
+
+
+def reconnecting_datagrams(m: Machine) -> None:
+    one = m.fd("socket", AF_INET, SOCK_DGRAM)
+    two = m.fd("socket", AF_INET, SOCK_DGRAM)
+    m.call("bind", one, (LO, 0))
+    m.call("bind", two, (LO, 0))
+    client = m.fd("socket", AF_INET, SOCK_DGRAM)
+    m.call("bind", client, ("", 0))
+    m.call("getsockname", client)
+    m.call("connect", client, m.call("getsockname", one))
+    m.call("getsockname", client)
+    m.call("sendto", client, b"for two", m.call("getsockname", two))
+    m.call("connect", client, m.call("getsockname", two))
+    m.call("send", client, b"for two")
+    m.settle()
+    m.call("recv", one, 10)
+    m.call("recv", two, 10)
+    m.call("recv", two, 10)
+    m.call("connect", client, None)
+    m.call("getsockname", client)
+    m.call("send", client, b"for nobody")
+
+
+def datagrams_of_ipv6(m: Machine) -> None:
+    six = m.fd("socket", AF_INET6, SOCK_DGRAM)
+    m.call("connect", six, ("::ffff:127.0.0.1", 9, 0, 0))
+    m.call("getsockname", six)
+    m.call("getpeername", six)
+    only = m.fd("socket", AF_INET6, SOCK_DGRAM)
+    m.call("setsockopt", only, IPPROTO_IPV6, IPV6_V6ONLY, 1)
+    m.call("connect", only, ("::ffff:127.0.0.1", 9, 0, 0))
+    m.call("sendto", only, b"x", ("::ffff:127.0.0.1", 9, 0, 0))
+    m.call("bind", only, ("::1", 0, 0, 0))
+    m.call("setsockopt", only, IPPROTO_IPV6, IPV6_V6ONLY, 0)
+    m.call("sendto", only, b"x", ("::1", 9, 0, 0))
+    m.settle()
+    m.call("poll", only)
+    bound = m.fd("socket", AF_INET6, SOCK_DGRAM)
+    m.call("bind", bound, ("::1", 0, 0, 0))
+    m.call("sendto", bound, b"x", ("::ffff:127.0.0.1", 9, 0, 0))
+    m.call("connect", bound, ("::1", 9, 0, 0))
+    m.call("send", bound, b"x")
+    m.settle()
+    m.call("recv", bound, 1)
+
+
 SCENARIOS: dict[str, Callable[[Machine], None]] = {
     scenario.__name__: scenario
     for scenario in (
@@ -795,5 +991,15 @@ SCENARIOS: dict[str, Callable[[Machine], None]] = {
         broadcast_permission,
         ancillary_data,
         dual_stack_datagrams,
+        connecting_to_oneself,
+        one_port_for_several_connections,
+        two_that_want_to_listen,
+        any_address_of_both_versions,
+        sharing_datagram_ports,
+        urgent_twice,
+        the_end_after_data,
+        closing_in_the_middle_of_connecting,
+        reconnecting_datagrams,
+        datagrams_of_ipv6,
     )
 }

@@ -79,7 +79,7 @@ def test_gathered_chunks_are_one_write():
     pair = Pair()
     client, server = pair.connected()
     del pair.sent[:]
-    chunks = [b"one ", bytearray(b"two "), b"", memoryview(b"three"), b""]
+    chunks: list[bytes | bytearray | memoryview] = [b"one ", bytearray(b"two "), b"", memoryview(b"three"), b""]
     assert pair.a.sockets.sendmsg(client, chunks, pair.now) == 13
     pair.run()
     assert lengths(pair, pair.a) == [13]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
-from netglass.errnos import EADDRNOTAVAIL, EAGAIN, EINVAL, EMSGSIZE, ENETUNREACH, ENOTCONN, EOPNOTSUPP
+from netglass.errnos import EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EINVAL, EMSGSIZE, ENETUNREACH, ENOTCONN, EOPNOTSUPP
 from netglass.host.host import Host
 from netglass.sockets.address import Address, local_of, pack_address, show_address
 from netglass.sockets.constants import (
@@ -80,11 +80,13 @@ _INT: Final = Struct("<i")
 class DatagramSocket(Description):
     """SOCK_DGRAM."""
 
-    __slots__ = ("corked", "corked_for", "port", "shut")
+    __slots__ = ("corked", "corked_for", "locked_local", "locked_port", "port", "shut")
 
     def __init__(self, host: Host, family: int) -> None:
         super().__init__(host, family, SOCK_DGRAM, IPPROTO_UDP)
         self.port: UdpPort | None = None
+        self.locked_local: bytes = bytes(4) if family == AF_INET else b""  # what bind asked for
+        self.locked_port: int = 0
         self.shut: int = 0  # POLL* bits that shutdown left before there was a port
         self.corked: list[Buffer] = []  # MSG_MORE: pieces of one datagram
         self.corked_for: Address | None = None
@@ -99,28 +101,50 @@ class DatagramSocket(Description):
             return port
         if len(packed) == 4 and self._only6():
             return -EINVAL
-        made = self._open(local_of(packed, self._dual()), port, now)
-        return made if isinstance(made, int) else 0
+        local = local_of(packed, self._dual())
+        made = self._open(local, port, now)
+        if isinstance(made, int):
+            return made
+        self.locked_local = local
+        self.locked_port = port
+        return 0
 
     def connect(self, address: Address | None, now: int) -> int:
         """0 at once: UDP connects nothing but the socket. None dissolves it."""
         if address is None:
-            if self.port is not None:
-                self.host.disconnect_udp(self.port, now)
+            self._dissolve(now)
             return 0
+        port = self._bound(now)
+        if isinstance(port, int):
+            return port
         packed, remote_port = pack_address(self.family, address)
         if not packed:
             return remote_port
         if len(packed) == 4 and self._only6():
             return -ENETUNREACH
-        port = self._bound(now)
-        return port if isinstance(port, int) else self.host.connect_udp(port, packed, remote_port, now)
+        return self.host.connect_udp(port, packed, remote_port, now)
+
+    def _dissolve(self, now: int) -> None:
+        """Linux __udp_disconnect: a port that bind did not ask for by number is given back."""
+        port = self.port
+        if port is None:
+            return
+        self.host.disconnect_udp(port, now)
+        if not self.locked_port:
+            self._give_back(port, now)
+
+    def _give_back(self, port: UdpPort, now: int) -> None:
+        port.waker = None
+        self.port = None
+        self.host.close_udp(port, now)
 
     def _bound(self, now: int) -> UdpPort | int:
         """The port, which Linux picks if nobody has bound the socket."""
         if self.port is not None:
             return self.port
-        return self._open(bytes(4) if self.family == AF_INET else local_of(bytes(16), self._dual()), 0, now)
+        local = self.locked_local
+        port = self._open(local if local or self._dual() else bytes(16), 0, now)
+        return -EAGAIN if port == -EADDRINUSE else port
 
     def _open(self, local: bytes, number: int, now: int) -> UdpPort | int:
         reuse_address = self.flag(SOL_SOCKET, SO_REUSEADDR)
@@ -151,16 +175,16 @@ class DatagramSocket(Description):
         return self._send_whole(data if isinstance(data, bytes) else bytes(data), address, now)
 
     def _send_whole(self, data: bytes, address: Address | None, now: int) -> int:
-        packed, remote_port = b"", 0
-        if address is not None:
-            packed, remote_port = pack_address(self.family, address)
-            if not packed:
-                return remote_port
-            if len(packed) == 4 and self._only6():
-                return -ENETUNREACH
         port = self._bound(now)
         if isinstance(port, int):
-            return -EAGAIN if port == -EADDRNOTAVAIL else port
+            return port
+        if address is None:
+            return self.host.send_udp(port, data, b"", 0, now)
+        packed, remote_port = pack_address(self.family, address)
+        if not packed:
+            return remote_port
+        if len(packed) == 4 and self._only6():
+            return -ENETUNREACH
         return self.host.send_udp(port, data, packed, remote_port, now)
 
     def _send_corked(self, data: Buffer, address: Address | None, flags: int, now: int) -> int:
@@ -249,8 +273,7 @@ class DatagramSocket(Description):
 
     def close(self, now: int) -> None:
         if self.port is not None:
-            self.port.waker = None
-            self.host.close_udp(self.port, now)
+            self._give_back(self.port, now)
 
     # -- asking
 
@@ -264,7 +287,7 @@ class DatagramSocket(Description):
     def local_address(self) -> Address | int:
         port = self.port
         if port is None:
-            return show_address(self.family, b"", 0)
+            return show_address(self.family, self.locked_local, 0)
         return show_address(self.family, port.local, port.local_port)
 
     def peer_address(self) -> Address | int:
