@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.probe import TcbSnapshot
+from netglass.tcp.congestion.base import UNLIMITED
 from netglass.times import NEVER, human
 from netglass.trace.ladder import Arrow, Gap, Ladder, Remark
 from netglass.trace.transmissions import Transmission
 from netglass.wire.address import text as address_text
 from netglass.wire.packet import packet_bytes, packet_size
 from netglass.wire.tcp import (
-    ABSENT,
     END_OF_OPTIONS,
     FAST_OPEN,
     MAXIMUM_SEGMENT_SIZE,
@@ -149,7 +149,7 @@ def _snapshot(tcb: TcbSnapshot | None) -> Fields | None:
         "RCV.NXT": tcb.rcv_nxt - tcb.irs if heard else None,
         "RCV.WND": tcb.rcv_wnd,
         "cwnd": tcb.cwnd,
-        "ssthresh": None if tcb.ssthresh >= ABSENT & 0x7FFFFFFF else tcb.ssthresh,
+        "ssthresh": None if tcb.ssthresh >= UNLIMITED else tcb.ssthresh,
         "in flight": tcb.flight,
         "MSS": tcb.mss,
         "SRTT": human(tcb.srtt) if tcb.srtt > 0 else None,

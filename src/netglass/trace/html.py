@@ -31,7 +31,6 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 td,th{padding:1px 8px 1px 0;text-align:left;vertical-align:top;font-weight:400}
 td+td,th+th{text-align:right}
 th{color:var(--soft)}
-tr.changed td{font-weight:600}
 pre{font:11.5px/1.45 'DejaVu Sans Mono',Menlo,Consolas,monospace;margin:4px 0 0;white-space:pre-wrap}
 button{font:inherit;color:inherit;background:none;border:1px solid var(--hair);border-radius:6px;padding:2px 10px;
   cursor:pointer}
@@ -81,6 +80,15 @@ function hex(text) {
   }
   return lines.join('\\n');
 }
+function headers(packet) {
+  const told = {seq: 'relative seq', ack: 'relative ack', window: 'scaled window'};
+  const rows = [];
+  for (const [name, value] of Object.entries(packet)) {
+    if (name in told && packet[told[name]] !== value) rows.push([name, packet[told[name]] + ' (' + value + ')']);
+    else if (!Object.values(told).includes(name)) rows.push([name, value]);
+  }
+  return rows;
+}
 function show(number) {
   const arrow = arrows[number];
   side.replaceChildren();
@@ -97,7 +105,7 @@ function show(number) {
   delete packet.bytes;
   delete packet.options;
   element('h3', 'Headers', side);
-  table([...Object.entries(packet), ...options.map(each => ['option', each])], side);
+  table([...headers(packet), ...options.map(each => ['option', each])], side);
   if (arrow.sender || arrow.receiver) {
     element('h3', 'Control blocks: sender when it sends, receiver afterwards', side);
     const names = Object.keys(arrow.sender || arrow.receiver);

@@ -18,6 +18,7 @@ from netglass.trace.ladder import STATE, Arrow, Gap, Ladder, Moment, Remark
 from netglass.trace.metrics import text_width
 
 Point = tuple[float, float]
+Line = tuple[Point, Point]
 
 LABEL: Final = 12.0
 """Size of the words on an arrow, in pixels like every length here."""
@@ -48,6 +49,7 @@ _CUT: Final = 62.0  # what is left of it
 _GAP: Final = 46.0
 _MARGIN: Final = 18.0
 _WIDEST_REMARK: Final = 150.0
+_WIDE_ENOUGH: Final = 500.0  # for arrows that cross; longer labels take two lines
 _LOST_AT: Final = 0.66  # of the way
 
 
@@ -227,7 +229,7 @@ def _field_width(ladder: Ladder) -> float:
     for one, other in pairwise(widths):
         opposed = one.source == other.destination and one.destination == other.source
         if opposed and other.sent < one.arrives != NEVER:
-            needs.append(widths[one] + widths[other] + 110)
+            needs.append(min(widths[one] + widths[other] + 100, _WIDE_ENOUGH))
     most, least = (600.0, 300.0) if len(ladder.hosts) < 3 else (420.0, 240.0)
     return min(max([least, *needs]), most)
 
@@ -418,7 +420,7 @@ def _turns(item: Arrow | Remark | Gap, column: int, heights: _Heights) -> list[t
 # -- words on arrows
 
 
-_PLACES: Final = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75)
+_PLACES: Final = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8)
 """Where on its arrow a label may stand, the best place first."""
 
 
@@ -428,40 +430,56 @@ def place_labels(layout: Layout) -> None:
     lines = [(each.begin, each.end) for each in layout.arrows]
     for place, placed in enumerate(layout.arrows):
         others = lines[:place] + lines[place + 1 :]
-        texts = [(label_of(placed.arrow), False)]
-        if placed.arrow.marks:
-            texts.append((", ".join(placed.arrow.marks), True))
-        for text, mark in texts:
-            label = _best_label(placed, text, mark, others, taken)
-            placed.labels.append(label)
-            taken.append(label.corners())
-        if placed.arrow.lost:
-            label = _lost_label(placed)
-            placed.labels.append(label)
-            taken.append(label.corners())
+        placed.labels = _labels(placed, others, taken)
+        taken += [label.corners() for label in placed.labels]
+
+
+def _labels(placed: PlacedArrow, lines: list[Line], taken: list[list[Point]]) -> list[Label]:
+    arrow = placed.arrow
+    clashes, label = _best_label(placed, label_of(arrow), (False, True), lines, taken)
+    found = [label]
+    if clashes and len(arrow.words) > 3 and not arrow.marks:
+        # Half of the words above the line, half of them below.
+        half = (len(arrow.words) + 1) // 2
+        above = _best_label(placed, "  ".join(arrow.words[:half]), (False,), lines, taken)
+        below = _best_label(placed, "  ".join(arrow.words[half:]), (True,), lines, taken)
+        if above[0] + below[0] < clashes:
+            found = [above[1], below[1]]
+    if arrow.marks:
+        text = ", ".join(arrow.marks)
+        here = [*taken, *[label.corners() for label in found]]
+        found.append(_best_label(placed, text, (True, False), lines, here, mark=True)[1])
+    if arrow.lost:
+        found.append(_lost_label(placed))
+    return found
 
 
 def _best_label(
-    placed: PlacedArrow, text: str, mark: bool, lines: list[tuple[Point, Point]], taken: list[list[Point]]
-) -> Label:
-    """The first place without a clash, above the line or below it; else the one with the fewest."""
-    best: tuple[int, Label] | None = None
-    for below in (mark, not mark):
+    placed: PlacedArrow,
+    text: str,
+    sides: tuple[bool, ...],
+    lines: list[Line],
+    taken: list[list[Point]],
+    mark: bool = False,
+) -> tuple[int, Label]:
+    """The first place without a clash, or the one with the fewest; `sides`: True is below the line."""
+    best = 1000, _label_at(placed, text, mark, 0.5, sides[0])
+    for below in sides:
         for share in _PLACES:
             label = _label_at(placed, text, mark, share, below)
             if not _fits(placed, label, share):
                 continue
             clashes = _clashes(label.corners(), lines, taken)
-            if not clashes:
-                return label
-            if best is None or clashes < best[0]:
+            if clashes < best[0]:
                 best = clashes, label
-    return best[1] if best is not None else _label_at(placed, text, mark, 0.5, mark)
+            if not clashes:
+                return best
+    return best
 
 
-def _clashes(corners: list[Point], lines: list[tuple[Point, Point]], taken: list[list[Point]]) -> int:
+def _clashes(corners: list[Point], lines: list[Line], taken: list[list[Point]]) -> int:
     near = [line for line in lines if _spans_meet(line, corners)]
-    return sum([crosses(line, corners) for line in near]) + 2 * sum([overlap(corners, other) for other in taken])
+    return sum([crosses(line, corners) for line in near]) + 4 * sum([overlap(corners, other) for other in taken])
 
 
 def _direction(placed: PlacedArrow) -> Point:
@@ -483,7 +501,7 @@ def _label_at(placed: PlacedArrow, text: str, mark: bool, share: float, below: b
 def _fits(placed: PlacedArrow, label: Label, share: float) -> bool:
     (x0, y0), (x1, y1) = placed.begin, placed.end
     length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
-    return share == 0.5 or label.width / 2 + 14 <= length * min(share, 1 - share)
+    return share == 0.5 or label.width / 2 + 10 <= length * min(share, 1 - share)
 
 
 def _lost_label(placed: PlacedArrow) -> Label:
@@ -497,12 +515,12 @@ def _lost_label(placed: PlacedArrow) -> Label:
 # -- geometry
 
 
-def _spans_meet(line: tuple[Point, Point], corners: list[Point]) -> bool:
+def _spans_meet(line: Line, corners: list[Point]) -> bool:
     ys = [y for _, y in corners]
     return min(line[0][1], line[1][1]) <= max(ys) and max(line[0][1], line[1][1]) >= min(ys)
 
 
-def crosses(line: tuple[Point, Point], corners: list[Point]) -> bool:
+def crosses(line: Line, corners: list[Point]) -> bool:
     """True if a line cuts a convex shape or ends in it."""
     if _inside(line[0], corners) or _inside(line[1], corners):
         return True
@@ -520,7 +538,7 @@ def _side(a: Point, b: Point, c: Point) -> float:
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def _cut(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
+def _cut(one: Line, other: Line) -> bool:
     a, b = one
     c, d = other
     return _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0

@@ -189,10 +189,12 @@ def _label(label: Label, arrow: Arrow) -> str:
             f'<text transform="{turn}" font-size="{_number(label.size)}" text-anchor="middle" '
             f'class="ng-text ng-halo ng-slanted {ink}">{escape(label.text)}</text>'
         )
-    words = [f"<tspan>{escape(word)}</tspan>" for word in arrow.words]
-    for number, word in enumerate(arrow.words):
-        if "=" not in word and ">" not in word:
-            words[number] = f'<tspan class="ng-bold">{escape(word)}</tspan>'
+    words = [
+        f"<tspan>{escape(word)}</tspan>"
+        if "=" in word or ">" in word
+        else f'<tspan class="ng-bold">{escape(word)}</tspan>'
+        for word in label.text.split("  ")
+    ]
     return (
         f'<text transform="{turn}" font-size="{_number(label.size)}" text-anchor="middle" xml:space="preserve" '
         f'class="ng-text ng-halo ng-a-{arrow.kind}">{"  ".join(words)}</text>'

@@ -228,8 +228,7 @@ class _Canvas:
 
     def _lose(self, arrow: Arrow, words: list[str], begin: int, end: int, step: int) -> None:
         row = self.row(arrow.sent)
-        reach = begin + step * max(abs(end - begin) * 2 // 3, 8)
-        low, high = self._free_span(begin, reach, words)
+        low, high = self._free_span(begin, end - step * 3, words)
         lines = _wrapped(" ".join(words), high - low)
         longest = max([_width(text) for text in lines])
         cross = low + longest + 2 if step > 0 else high - longest - 3
@@ -288,7 +287,8 @@ class _Canvas:
         if mine:
             furthest = min(mine) if step > 0 else max(mine)
             wanted = furthest - step * 2
-        for track in [wanted, *range(nearest, edge + step * 4, -step)]:
+        places: list[int] = [wanted, *range(nearest, edge + step * 4, -step)]
+        for track in places:
             if track not in taken and abs(track - edge) >= 4 and abs(end - track) >= 3:
                 return track
         return wanted if abs(wanted - edge) >= 4 else nearest

@@ -1,0 +1,101 @@
+"""Tables in plain text: sockets as netstat and ss list them, counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from netglass.host.table import SocketEntry
+from netglass.times import NEVER, SECOND
+from netglass.wire.address import text as address_text
+
+_NETSTAT_NAMES: Final[dict[str, str]] = {
+    "CLOSED": "CLOSE",
+    "SYN-RECEIVED": "SYN_RECV",
+    "SYN-SENT": "SYN_SENT",
+    "FIN-WAIT-1": "FIN_WAIT1",
+    "FIN-WAIT-2": "FIN_WAIT2",
+    "CLOSE-WAIT": "CLOSE_WAIT",
+    "LAST-ACK": "LAST_ACK",
+    "TIME-WAIT": "TIME_WAIT",
+}
+_SS_NAMES: Final[dict[str, str]] = {
+    "": "UNCONN",
+    "CLOSED": "UNCONN",
+    "ESTABLISHED": "ESTAB",
+    "SYN-RECEIVED": "SYN-RECV",
+}
+_NETSTAT_TIMERS: Final[dict[str, str]] = {
+    "": "off",
+    "retransmission": "on",
+    "syn-ack": "on",
+    "keep-alive": "keepalive",
+    "time-wait": "timewait",
+    "fin-wait-2": "timewait",
+    "persist": "probe",
+}
+
+
+def netstat(entries: Sequence[SocketEntry], now: int | None = None) -> str:
+    """As `netstat -ant` writes them; with `now` as `netstat -anto` does, with the timers: (seconds left/retries/0)."""
+    heads = ["Proto", "Recv-Q", "Send-Q", "Local Address", "Foreign Address", "State"]
+    rows: list[list[str]] = []
+    for each in entries:
+        row = [each.proto, str(each.recv_q), "0" if each.state == "LISTEN" else str(each.send_q)]
+        row += [_ends(each, each.local, each.local_port), _ends(each, each.remote, each.remote_port)]
+        row.append(_NETSTAT_NAMES.get(each.state, each.state))
+        if now is not None:
+            row.append(_timer(each, now))
+        rows.append(row)
+    return table([*heads, "Timer"] if now is not None else heads, rows, right=(1, 2))
+
+
+def ss(entries: Sequence[SocketEntry]) -> str:
+    """As `ss -antu` writes them: of a listener, Recv-Q is the accept queue and Send-Q its backlog."""
+    heads = ["Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port"]
+    rows = [
+        [
+            each.proto.removesuffix("6"),
+            _SS_NAMES.get(each.state, each.state),
+            str(each.recv_q),
+            str(each.send_q),
+            _ends(each, each.local, each.local_port),
+            _ends(each, each.remote, each.remote_port),
+        ]
+        for each in entries
+    ]
+    return table(heads, rows, right=(2, 3))
+
+
+def counters(counts: Mapping[str, int]) -> str:
+    """Names and how often, the most frequent first."""
+    rows = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return table(["Counter", "Times"], [[name, f"{count:,}"] for name, count in rows], right=(1,))
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Aligned columns, two spaces apart; the columns whose numbers are in `right` are set flush right."""
+    lines = [list(heads), *[list(row) for row in rows]]
+    widths = [max([len(line[column]) for line in lines]) for column in range(len(heads))]
+    return "".join([_line(line, widths, right) for line in lines])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> str:
+    padded = [
+        cell.rjust(width) if column in right else cell.ljust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join(padded).rstrip() + "\n"
+
+
+def _ends(entry: SocketEntry, packed: bytes, port: int) -> str:
+    six = entry.proto.endswith("6")
+    address = address_text(packed) if packed else ("::" if six else "0.0.0.0")
+    return f"{'[' + address + ']' if ':' in address else address}:{port or '*'}"
+
+
+def _timer(entry: SocketEntry, now: int) -> str:
+    name = _NETSTAT_TIMERS.get(entry.timer, entry.timer)
+    left = 0 if entry.timer_due == NEVER else max(entry.timer_due - now, 0)
+    hundredths = (left * 100 + SECOND // 2) // SECOND
+    return f"{name} ({hundredths // 100}.{hundredths % 100:02d}/{entry.retries}/0)"
