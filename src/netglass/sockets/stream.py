@@ -19,7 +19,6 @@ from netglass.errnos import (
     EINVAL,
     EISCONN,
     ENETUNREACH,
-    ENOENT,
     ENOTCONN,
     EOPNOTSUPP,
     EPIPE,
@@ -29,7 +28,6 @@ from netglass.sockets.address import Address, local_of, loopback_for, pack_addre
 from netglass.sockets.constants import (
     AF_INET,
     AF_INET6,
-    FIONREAD,
     IPPROTO_IPV6,
     IPPROTO_TCP,
     IPV6_V6ONLY,
@@ -42,8 +40,6 @@ from netglass.sockets.constants import (
     SHUT_RDWR,
     SHUT_WR,
     SIOCATMARK,
-    SIOCOUTQ,
-    SIOCOUTQNSD,
     SO_LINGER,
     SO_RCVLOWAT,
     SO_REUSEPORT,
@@ -57,15 +53,23 @@ from netglass.sockets.constants import (
     TCP_NOTSENT_LOWAT,
 )
 from netglass.sockets.description import Description, Message
-from netglass.sockets.options import Rule, key, linger_in, linger_out
-from netglass.sockets.stream_options import UNCHANGED, read, refusal, store
+from netglass.sockets.options import Rule, key
+from netglass.sockets.stream_options import (
+    UNCHANGED,
+    congestion_control_bytes,
+    linger_bytes,
+    read,
+    refusal,
+    set_congestion_control,
+    set_linger,
+    store,
+)
+from netglass.sockets.stream_queues import QUESTIONS, above_low_water, answer, unsent
 from netglass.sockets.tcp_info import TCP_CLOSE, blank_info, connection_info, listener_info, pack_info
-from netglass.tcp import congestion
 from netglass.tcp.config import TcpSettings
 from netglass.tcp.connection import Connection
 from netglass.tcp.listener import Listener
 from netglass.tcp.state import CLOSED, CLOSING, FIN_WAIT_1, LAST_ACK, SYN_RECEIVED, SYN_SENT, TIME_WAIT
-from netglass.times import SECOND
 from netglass.wire.address import is_broadcast, is_multicast
 from netglass.wire.checksum import Buffer
 from netglass.world import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP
@@ -75,11 +79,9 @@ CONNECTING: Final = 1
 CONNECTED: Final = 2
 
 _V6ONLY: Final = key(IPPROTO_IPV6, IPV6_V6ONLY)
-_LINGER: Final = key(SOL_SOCKET, SO_LINGER)
 _RCVLOWAT: Final = key(SOL_SOCKET, SO_RCVLOWAT)
 _NODELAY: Final = key(IPPROTO_TCP, TCP_NODELAY)
 _NOTSENT_LOWAT: Final = key(IPPROTO_TCP, TCP_NOTSENT_LOWAT)
-_CONGESTION_NAME_MAX: Final = 16
 
 
 class StreamSocket(Description):
@@ -311,8 +313,11 @@ class StreamSocket(Description):
 
     def _held_back(self, connection: Connection) -> bool:
         """TCP_NOTSENT_LOWAT: the application must not queue more than this ahead of what was sent."""
-        limit = self.values.get(_NOTSENT_LOWAT, 0) & 0xFFFFFFFF
-        return limit > 0 and _unsent(connection) >= limit
+        limit = self._most_unsent()
+        return limit > 0 and unsent(connection) >= limit
+
+    def _most_unsent(self) -> int:
+        return self.values.get(_NOTSENT_LOWAT, 0) & 0xFFFFFFFF
 
     def receive(self, size: int, flags: int, now: int) -> bytes | int:
         connection = self.connection
@@ -420,14 +425,7 @@ class StreamSocket(Description):
         mask = connection.readiness()
         if not self.values:
             return mask
-        least = self.values.get(_RCVLOWAT, 1)
-        if mask & POLLIN and not mask & (POLLRDHUP | POLLHUP) and connection.tcb.received.readable < least:
-            mask &= ~POLLIN
-        limit = self.values.get(_NOTSENT_LOWAT, 0) & 0xFFFFFFFF
-        # Linux tcp_stream_memory_free: half of the limit must be free before a sleeper is woken.
-        if limit and mask & POLLOUT and not connection.tcb.snd_closed and 2 * _unsent(connection) >= limit:
-            mask &= ~POLLOUT
-        return mask
+        return above_low_water(connection, mask, self.values.get(_RCVLOWAT, 1), self._most_unsent())
 
     def listening(self) -> bool:
         return self.listener is not None
@@ -452,20 +450,11 @@ class StreamSocket(Description):
 
     def ioctl(self, request: int) -> int:
         connection = self.connection
-        if request not in (FIONREAD, SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK):
+        if request not in QUESTIONS:
             return super().ioctl(request)
         if self.listener is not None:
             return 0 if request == SIOCATMARK else -EINVAL
-        if connection is None:
-            return 0
-        if request == SIOCATMARK:
-            return _at_mark(connection)
-        if request == FIONREAD:
-            return _readable(connection)
-        if request == SIOCOUTQNSD:
-            return _unsent(connection)
-        sending = connection.tcb.sending
-        return sending.end - sending.start
+        return answer(connection, request) if connection is not None else 0
 
     def take_error(self) -> int:
         connection = self.connection
@@ -497,21 +486,21 @@ class StreamSocket(Description):
 
     def set_option(self, level: int, option: int, value: int | bytes, now: int) -> int:
         if level == SOL_SOCKET and option == SO_LINGER:
-            return self._set_linger(value)
+            return set_linger(self.settings, self.values, value)
         if level == IPPROTO_TCP and option == TCP_CONGESTION:
-            return self._set_congestion(value)
+            tcb = self.connection.tcb if self.connection is not None else None
+            return set_congestion_control(self.settings, tcb, value)
         return super().set_option(level, option, value, now)
 
     def option(self, level: int, option: int, size: int, now: int) -> bytes | int:
         if size < 0:
             return -EINVAL
         if level == SOL_SOCKET and option == SO_LINGER:
-            return linger_out(self.settings.linger >= 0, self.values.get(_LINGER, 0))[:size]
+            return linger_bytes(self.settings, self.values)[:size]
         if level == IPPROTO_TCP and option == TCP_INFO:
             return pack_info(self.info(now))[:size]
         if level == IPPROTO_TCP and option == TCP_CONGESTION:
-            name = self.settings.congestion_control or self.host.config.tcp.congestion_control
-            return name.encode().ljust(_CONGESTION_NAME_MAX, b"\0")[: min(size, _CONGESTION_NAME_MAX)]
+            return congestion_control_bytes(self.settings, self.host.config.tcp)[:size]
         return super().option(level, option, size, now)
 
     def apply(self, named: int, number: int, now: int) -> int:
@@ -545,56 +534,6 @@ class StreamSocket(Description):
     def _low_water(self, number: int) -> int:
         # Linux tcp_set_rcvlowat: never more than half of what the buffer may grow to.
         return min(super()._low_water(number), self.host.config.tcp.rmem[2] >> 1)
-
-    def _set_linger(self, value: int | bytes) -> int:
-        linger = None if isinstance(value, int) else linger_in(value)
-        if linger is None:
-            return -EINVAL
-        on, seconds = linger
-        self.settings.linger = seconds * SECOND if on else -1
-        if on:
-            self.values[_LINGER] = seconds
-        return 0
-
-    def _set_congestion(self, value: int | bytes) -> int:
-        if isinstance(value, int):
-            return -ENOENT
-        if not value:
-            return -EINVAL
-        name = value[: _CONGESTION_NAME_MAX - 1].partition(b"\0")[0].decode("ascii", "replace")
-        if name not in congestion.names():
-            return -ENOENT
-        self.settings.congestion_control = name
-        if self.connection is not None:
-            recovery = self.connection.tcb.recovery
-            old = recovery.cc
-            recovery.cc = congestion.create(name, old.mss, old.cwnd)
-            recovery.cc.ssthresh = old.ssthresh
-        return 0
-
-
-def _unsent(connection: Connection) -> int:
-    tcb = connection.tcb
-    return max(tcb.sending.end - max(tcb.snd_nxt, tcb.sending.start), 0)
-
-
-def _readable(connection: Connection) -> int:
-    """FIONREAD: what one recv can give: it stops at the urgent mark, and the urgent byte is not in the stream."""
-    tcb = connection.tcb
-    readable = tcb.received.readable
-    if tcb.rcv_up < 0 or tcb.settings.oob_inline:
-        return readable
-    first = tcb.received.next - readable
-    mark = tcb.rcv_up - 1
-    return mark - first if first <= mark < tcb.received.next else readable
-
-
-def _at_mark(connection: Connection) -> int:
-    """SIOCATMARK: 1 if the next byte to read is the urgent one (RFC 6093 §3.1)."""
-    tcb = connection.tcb
-    if tcb.rcv_up < 0:
-        return 0
-    return 1 if tcb.received.next - tcb.received.readable == tcb.rcv_up - 1 else 0
 
 
 def _urgent(data: bytes | int) -> Message | int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from netglass.errnos import EINVAL
+from netglass.errnos import EINVAL, ENOENT
 from netglass.sockets.constants import (
     IP_TOS,
     IP_TTL,
@@ -14,6 +14,7 @@ from netglass.sockets.constants import (
     IPV6_TCLASS,
     IPV6_UNICAST_HOPS,
     SO_KEEPALIVE,
+    SO_LINGER,
     SO_OOBINLINE,
     SO_RCVBUF,
     SO_REUSEADDR,
@@ -34,7 +35,8 @@ from netglass.sockets.constants import (
     TCP_USER_TIMEOUT,
     TCP_WINDOW_CLAMP,
 )
-from netglass.sockets.options import RCVBUF_LEAST, deferred_retries, deferred_seconds, key
+from netglass.sockets.options import RCVBUF_LEAST, deferred_retries, deferred_seconds, key, linger_in, linger_out
+from netglass.tcp import congestion
 from netglass.tcp.config import TcpConfig, TcpSettings
 from netglass.tcp.options import DEFAULT_MSS_V4
 from netglass.tcp.tcb import Tcb
@@ -64,6 +66,9 @@ _TOS: Final = key(IPPROTO_IP, IP_TOS)
 _HOPS: Final = key(IPPROTO_IPV6, IPV6_UNICAST_HOPS)
 _TCLASS: Final = key(IPPROTO_IPV6, IPV6_TCLASS)
 
+_LINGER: Final = key(SOL_SOCKET, SO_LINGER)
+
+_NAME_MAX: Final = 16  # Linux TCP_CA_NAME_MAX
 _LEAST_MAXSEG: Final = 88  # Linux TCP_MIN_MSS
 UNCHANGED: Final = -(1 << 40)
 """Beyond any int of C: what `read` answers for an option that reads as it was set."""
@@ -189,3 +194,45 @@ def _read_patience(settings: TcpSettings, config: TcpConfig, named: int) -> int:
 
 def _seconds(own: int, default: int) -> int:
     return (own if own >= 0 else default) // SECOND
+
+
+# SO_LINGER and TCP_CONGESTION, whose values are no ints.
+
+
+def set_linger(settings: TcpSettings, values: dict[int, int], value: int | bytes) -> int:
+    """0 or -EINVAL. The seconds are remembered even when lingering is switched off, as Linux does."""
+    linger = None if isinstance(value, int) else linger_in(value)
+    if linger is None:
+        return -EINVAL
+    on, seconds = linger
+    settings.linger = seconds * SECOND if on else -1
+    if on:
+        values[_LINGER] = seconds
+    return 0
+
+
+def linger_bytes(settings: TcpSettings, values: dict[int, int]) -> bytes:
+    return linger_out(settings.linger >= 0, values.get(_LINGER, 0))
+
+
+def set_congestion_control(settings: TcpSettings, tcb: Tcb | None, value: int | bytes) -> int:
+    """0, -EINVAL or -ENOENT. A connection goes on with the window that it has."""
+    if isinstance(value, int):
+        return -ENOENT
+    if not value:
+        return -EINVAL
+    name = value[: _NAME_MAX - 1].partition(b"\0")[0].decode("ascii", "replace")
+    if name not in congestion.names():
+        return -ENOENT
+    settings.congestion_control = name
+    if tcb is not None:
+        old = tcb.recovery.cc
+        new = congestion.create(name, old.mss, old.cwnd)
+        new.ssthresh = old.ssthresh
+        tcb.recovery.cc = new
+    return 0
+
+
+def congestion_control_bytes(settings: TcpSettings, config: TcpConfig) -> bytes:
+    name = settings.congestion_control or config.congestion_control
+    return name.encode().ljust(_NAME_MAX, b"\0")
