@@ -13,14 +13,40 @@ from netglass.experiments.experiment import Experiment
 # The module's name; the experiment's is the same with hyphens.
 OPENING: Final = (
     "handshake",
+    "why_not_two",
+    "isn_guessing",
     "third_ack_with_data",
     "lost_syn",
     "lost_syn_ack",
     "lost_third_ack_client_first",
     "lost_third_ack_server_first",
     "lost_third_ack_cookies",
+    "synack_backoff",
+    "syn_queue_full",
+    "accept_queue_full",
+    "refused",
+    "filtered",
+    "unreachable",
+    "simultaneous_open",
+    "syn_and_fin",
 )
-CLOSING: Final[tuple[str, ...]] = ("close",)
+CLOSING: Final = (
+    "close",
+    "close_from_server",
+    "three_segment_close",
+    "half_close",
+    "lost_fin",
+    "lost_last_ack",
+    "without_2msl",
+    "time_wait_old_duplicate",
+    "time_wait_new_syn",
+    "simultaneous_close",
+    "reset",
+    "unread_data_resets",
+    "linger",
+    "reuseaddr",
+    "out_of_ports",
+)
 RELIABLE: Final[tuple[str, ...]] = ()
 FLOOD: Final[tuple[str, ...]] = ()
 

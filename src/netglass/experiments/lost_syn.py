@@ -33,7 +33,8 @@ def run(rtt: str, losses: int) -> Outcome:
     answer = (
         f"Nobody tells the client that its SYN was lost; only silence does. SYNs go out at {times}: the first wait is 1 s (RFC 6298 "
         f"§2.1), for nothing is known of the path yet, and each further one is twice as long. The server knows nothing of the lost ones. "
-        f"{ending} How often a client tries is net.ipv4.tcp_syn_retries, or TCP_SYNCNT for one socket."
+        f"{ending} How often a client tries is net.ipv4.tcp_syn_retries, or TCP_SYNCNT for one socket. (Linux "
+        f"from 6.5 on does not double the first four waits: net.ipv4.tcp_syn_linear_timeouts.)"
     )
     return Outcome(answer, figures, [Part("lost SYN", trace)])
 

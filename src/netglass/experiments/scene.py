@@ -43,9 +43,9 @@ class Scene:
 # -- programs. What they do is noted, so that the ladder shows it.
 
 
-def accept_one(io: Io, backlog: int = 128) -> Generator[Any, None, Stream]:
+def accept_one(io: Io, backlog: int = 128, options: Options = ()) -> Generator[Any, None, Stream]:
     """A server that takes one connection and says nothing. The result is its stream."""
-    listener = io.listen(80, backlog=backlog)
+    listener = io.listen(80, backlog, options=options)
     io.note("listen()")
     stream = yield from listener.accept()
     io.note("accept() returns")
