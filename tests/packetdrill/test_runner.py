@@ -274,6 +274,21 @@ def test_a_call_without_an_end_holds_the_script_until_it_returns() -> None:
     )
 
 
+def test_a_socket_may_connect_again_after_a_failure() -> None:
+    passes(
+        """
+        0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
+        0...0.1 connect(3, ..., ...) = -1 ECONNREFUSED (Connection refused)
+        0 > S 0:0(0) <...>
+        .1 < R. 0:0(0) ack 1 win 0
+        .2....3 connect(3, ..., ...) = 0
+        .2 > S 500:500(0) <...>
+        .3 < S. 0:0(0) ack 501 win 1000 <mss 1000>
+        .3 > . 1:1(0) ack 1
+        """
+    )
+
+
 def test_a_call_that_never_returns() -> None:
     assert fails(LISTEN + "+0 accept(3, ..., ...) = 4").reason == "the call blocks for ever"
     text = LISTEN + "+0...1 accept(3, ..., ...) = 4"
@@ -349,6 +364,28 @@ def test_epoll() -> None:
         .3 epoll_wait(5, {events=EPOLLIN, ptr=7}, 1, 0) = 1
         .3 epoll_ctl(5, EPOLL_CTL_DEL, 4, {events=EPOLLIN, fd=4}) = 0
         .3 close(5) = 0
+        """
+    )
+
+
+def test_splice_and_sendfile(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(bytes(700))
+    passes(
+        ACCEPTED
+        + f"""
+        .1 pipe([5, 6]) = 0
+        .1....2 splice(4, 0, 6, 0, 1000, SPLICE_F_MOVE) = 300
+        .2 < P. 1:301(300) ack 1 win 257
+        .2 > . 1:1(0) ack 301
+        .2 splice(5, 0, 4, 0, 200, 0) = 200
+        .2 > P. 1:201(200) ack 301
+        .2 close(5) = 0
+        .3 < . 301:301(0) ack 201 win 257
+        .3 open("{file}", O_RDONLY) = 7
+        .3 sendfile(4, 7, [100], 1000) = 600
+        .3 > P. 201:801(600) ack 301
+        .3 open("{file}.missing", O_RDONLY) = -1 ENOENT (No such file or directory)
         """
     )
 

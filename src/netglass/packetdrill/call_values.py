@@ -10,6 +10,7 @@ from netglass.packetdrill.script import Array, Call, Struct, Text, Value, Wildca
 from netglass.packetdrill.symbols import UnknownName, number
 from netglass.sockets.constants import AF_UNSPEC
 from netglass.sockets.description import Message
+from netglass.wire import address
 
 _LINGER: Final = struct.Struct("<ii")
 _TIMEVAL: Final = struct.Struct("<qq")
@@ -78,6 +79,8 @@ def option_value(value: Value, size: int) -> bytes:
         return _LINGER.pack(_field(value, "onoff"), _field(value, "linger"))[:size]
     if isinstance(value, Struct) and value.find("tv_sec") is not None:
         return _TIMEVAL.pack(_field(value, "tv_sec"), _field(value, "tv_usec"))[:size]
+    if isinstance(value, Call) and value.function == "inet6_addr" and isinstance(value.argument, Text):
+        return address.parse(value.argument.data.decode("ascii", "replace"))[:size]
     raise UnknownName("expected [1], a text, {onoff=1, linger=5} or {tv_sec=1, tv_usec=0} as the option's value")
 
 

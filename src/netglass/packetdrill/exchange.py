@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from netglass.packetdrill.bench import Bench
-from netglass.packetdrill.calls import Calls
 from netglass.packetdrill.compare import difference
 from netglass.packetdrill.flow import Flow, Phase
 from netglass.packetdrill.notation import packet_text, seconds, shown
+from netglass.packetdrill.process import Process
 from netglass.packetdrill.result import Mismatch
 from netglass.packetdrill.script import Direction, IcmpPacket, Packet, TcpPacket, UdpPacket
 from netglass.packetdrill.settings import Settings
@@ -36,9 +36,9 @@ class Exchange:
     """The packets of one script. One belongs to the socket that the script dealt with last, unless it names its ports:
     then to the connection between these, and a SYN that names new ones begins another connection beside the first."""
 
-    def __init__(self, bench: Bench, calls: Calls, timeline: Timeline, settings: Settings) -> None:
+    def __init__(self, bench: Bench, process: Process, timeline: Timeline, settings: Settings) -> None:
         self._bench = bench
-        self._calls = calls
+        self._process = process
         self._timeline = timeline
         self._settings = settings
         self._next_port = _FIRST_REMOTE_PORT
@@ -65,14 +65,14 @@ class Exchange:
 
     def _flow_of(self, packet: Packet) -> Flow:
         """A first packet to a listener, or to nobody, makes a new connection; a SYN that comes out is connect's."""
-        flow = self._calls.under_test
+        flow = self._process.under_test
         inward = packet.direction is Direction.IN
         named = self._named_flow(packet) if isinstance(packet, TcpPacket) and any(packet.ports) else None
         if named is not None:
             return named
         if isinstance(packet, TcpPacket) and inward and (flow is None or flow.phase is Phase.LISTENING):
-            self._calls.under_test = self._new_remote(packet)
-            return self._calls.under_test
+            self._process.under_test = self._new_remote(packet)
+            return self._process.under_test
         if flow is None:
             raise Mismatch("there is no socket that this packet could belong to")
         opening = isinstance(packet, TcpPacket) and packet.flags & (SYN | ACK) == SYN
@@ -88,9 +88,9 @@ class Exchange:
     def _named_flow(self, packet: TcpPacket) -> Flow | None:
         source, destination = packet.ports
         inward = packet.direction is Direction.IN
-        flow = self._calls.flow_between(source if inward else destination, destination if inward else source)
+        flow = self._process.flow_between(source if inward else destination, destination if inward else source)
         beside = flow is None and inward and packet.flags & (SYN | ACK) == SYN
-        under_test = self._calls.under_test
+        under_test = self._process.under_test
         if beside and under_test is not None and under_test.phase is not Phase.LISTENING:
             return self._new_remote(packet)
         return flow
@@ -102,7 +102,7 @@ class Exchange:
         flow.remote_port = packet.ports[0] or self._next_port
         flow.local_port = packet.ports[1] or self._settings.bind_port
         self._next_port += 1
-        self._calls.add_remote(flow)
+        self._process.add_remote(flow)
         return flow
 
     # -- out

@@ -20,6 +20,7 @@ from netglass.packetdrill.calls import Calls
 from netglass.packetdrill.exchange import Exchange, Outbound
 from netglass.packetdrill.notation import packet_text, seconds, shown, when_text
 from netglass.packetdrill.parser import parse_script
+from netglass.packetdrill.process import Process
 from netglass.packetdrill.profile import default_config
 from netglass.packetdrill.python_code import Interpreter
 from netglass.packetdrill.result import Failure, Mismatch, Result
@@ -91,9 +92,10 @@ class Runner:
         self._settings = settings
         self._say = say
         self._bench = Bench(settings, config, probe)
-        self._calls = Calls(self._bench, settings)
+        self._process = Process(self._bench, settings)
+        self._calls = Calls(self._process)
         self._timeline = Timeline(self._bench, self._returned)
-        self._exchange = Exchange(self._bench, self._calls, self._timeline, settings)
+        self._exchange = Exchange(self._bench, self._process, self._timeline, settings)
         self._shell = Shell(config, self._states, self._sleep)
         self._interpreter = Interpreter(script.path)
         self._last: Event | None = None  # with its times made absolute
@@ -162,7 +164,7 @@ class Runner:
             self._tell(f"`{action.text}`")
             self._shell.run(action.text)
         elif isinstance(action, Code):
-            self._interpreter.run(action.text, self._line, self._calls.info())
+            self._interpreter.run(action.text, self._line, self._process.info())
 
     def _placed(self, event: Event) -> Event:
         """The event with absolute times."""
@@ -224,7 +226,7 @@ class Runner:
         if mismatch is not None:
             self._forgive(mismatch, "syscall")
             return
-        self._tell(f"{self._call_text(event.line, call.name)} = {self._calls.last_result}")
+        self._tell(f"{self._call_text(event.line, call.name)} = {self._process.last_result}")
         if call.end is None:
             return
         now, tolerance = self._bench.now, self._tolerance(call.end, event)

@@ -59,6 +59,10 @@ _MORE: Final[dict[str, int]] = {
     "MSG_SYN": 0x400,
     "MSG_RST": 0x1000,
     "MSG_ZEROCOPY": 0x4000000,
+    "SPLICE_F_MOVE": 1,
+    "SPLICE_F_NONBLOCK": 2,
+    "SPLICE_F_MORE": 4,
+    "SPLICE_F_GIFT": 8,
     # ip.h: DSCP class selectors (RFC 2474)
     **{f"IPTOS_DSCP_CS{number}": number << 5 for number in range(8)},
     "IPTOS_LOWDELAY": 0x10,

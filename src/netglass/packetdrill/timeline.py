@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netglass.packetdrill.bench import Bench
-from netglass.packetdrill.calls import Waiting
+from netglass.packetdrill.process import Waiting
 from netglass.packetdrill.result import Mismatch
 from netglass.packetdrill.script import Event
 from netglass.times import NEVER
