@@ -513,14 +513,16 @@ class _Desk:
 
     def depart(self, host: str, arrow: Arrow) -> None:
         self.busy.discard(host)
+        waiting = self.pending.pop(host, [])
         came, when = self.here.get(host, (None, -1))
-        if came is not None and when == arrow.sent:
-            # A queue changed because of what came, not for what goes.
-            came.ends += [each for each in self.pending.get(host, []) if each.kind == QUEUE]
-            self.pending[host] = [each for each in self.pending.get(host, []) if each.kind != QUEUE]
-        waiting = self.pending.get(host, [])
-        arrow.starts += [each for each in waiting if each.time == arrow.sent]
-        self.pending[host] = [each for each in waiting if each.time != arrow.sent]
+        for remark in waiting:
+            if remark.time == arrow.sent and remark.kind not in (QUEUE, NOTE):
+                arrow.starts.append(remark)
+            elif came is not None and when == remark.time:
+                # A queue changed, and an application spoke, because of what came.
+                came.ends.append(remark)
+            else:
+                self.alone.append(remark)
 
     def _settle(self, host: str) -> None:
         arrow, when = self.here.get(host, (None, -1))

@@ -44,7 +44,7 @@ _APART: Final[dict[tuple[str, str], float]] = {
 """How far apart two things stand at least that happen at a lifeline one after the other; LINE if not told here."""
 _STEP: Final = 8.0  # between two times at least
 _SLANT: Final = 0.135  # of an arrow with the usual delay, a share of the field's width
-_LONGEST: Final = 150.0  # a longer wait is cut
+_LONGEST: Final = 120.0  # a longer wait is cut
 _CUT: Final = 62.0  # what is left of it
 _GAP: Final = 46.0
 _MARGIN: Final = 18.0

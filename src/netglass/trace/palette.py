@@ -36,6 +36,7 @@ ARROWS: Final[dict[str, tuple[str, str]]] = {
 INKS: Final[dict[str, tuple[str, str]]] = {
     "paper": ("#ffffff", "#15181d"),
     "ink": ("#1b1f24", "#e6e9ed"),
+    "lane": ("#f5f6f8", "#1d2127"),
     "soft": ("#5f6771", "#98a1ab"),
     "hair": ("#c9ced4", "#3c434c"),
     "lost": ("#b3261e", "#ff8a80"),

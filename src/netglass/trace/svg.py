@@ -115,8 +115,16 @@ def _head(layout: Layout, lane: Lane) -> str:
 
 
 def _lifeline(layout: Layout, lane: Lane) -> str:
-    lines = [lane.left] if lane.left == lane.right else [lane.left, lane.right]
-    return "".join([_line((x, layout.top), (x, layout.bottom), "ng-ink-line ng-lifeline") for x in lines])
+    if not lane.inner:
+        return _line((lane.left, layout.top), (lane.left, layout.bottom), "ng-ink-line ng-lifeline")
+    width, height = lane.right - lane.left, layout.bottom - layout.top
+    ground = (
+        f'<rect x="{_number(lane.left)}" y="{_number(layout.top)}" width="{_number(width)}" '
+        f'height="{_number(height)}" class="ng-lane"/>'
+    )
+    return ground + "".join(
+        [_line((x, layout.top), (x, layout.bottom), "ng-ink-line ng-lifeline") for x in (lane.left, lane.right)]
+    )
 
 
 def _band(layout: Layout, band: Band) -> str:

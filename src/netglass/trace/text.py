@@ -19,6 +19,7 @@ from netglass.times import NEVER
 from netglass.trace.ladder import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Gap, Ladder, Moment, Remark
 
 NARROWEST: Final = 40
+_ROOM_FOR_MARKS: Final = 30
 
 # Styles: what a cell means, and how ANSI says it.
 _PLAIN: Final = ""
@@ -111,7 +112,7 @@ class _Canvas:
         last = len(ladder.hosts) - 1
         times = [ladder.since(moment.time) for moment in ladder.moments()]
         self.gutter: int = max([len(text) for text in times], default=0) + 1
-        most = max(15, width // 6)
+        most = max(13, width // 5)
         self.left: int = _side_width(ladder, 0, most) if last > 0 else 0
         self.right: int = _side_width(ladder, last, most)
         first_line = self.gutter + self.left + 2
@@ -159,6 +160,15 @@ class _Canvas:
         if column == len(self.lines) - 1:
             self.flush(1)
 
+    def turn(self, time: int, *columns: int) -> None:
+        """Before something happens at these lifelines: all that is left to say there, or belongs to an earlier time,
+        is written."""
+        if self.ladder.since(time) != self.told:
+            self.flush(0)
+            self.flush(1)
+        for column in columns:
+            self.settle(column)
+
     def remark(self, remarks: list[Remark]) -> None:
         """Queues remarks for the margins of the next rows; what stands beside an inner lifeline gets rows at once,
         by `inner`."""
@@ -169,12 +179,14 @@ class _Canvas:
             for each in [remark for remark in remarks if remark.column == column]:
                 self.pending[side] += [(text, each.kind) for text in _wrapped(_worded(each, self.glyphs), width)]
 
-    def inner(self, remarks: list[Remark]) -> None:
+    def inner(self, remarks: list[Remark], row: _Row | None = None) -> None:
+        """Writes what stands beside an inner lifeline, from `row` on or on new rows."""
         for each in remarks:
             if 0 < each.column < len(self.lines) - 1:
                 at = self.lines[each.column] + 2
                 for text in _wrapped(_worded(each, self.glyphs), self.lines[each.column + 1] - at - 1):
-                    self.row().put(at, text, each.kind)
+                    (row or self.row()).put(at, text, each.kind)
+                    row = None
 
     def flush(self, side: int) -> None:
         while self.pending[side]:
@@ -183,16 +195,22 @@ class _Canvas:
     # -- arrows
 
     def depart(self, arrow: Arrow) -> None:
-        self.settle(arrow.source)
+        self.turn(arrow.sent, arrow.source)
         self.remark(arrow.starts)
         begin, end = self.lines[arrow.source], self.lines[arrow.destination]
         step = 1 if end > begin else -1
-        words = arrow.words + [f"[{mark}]" for mark in arrow.marks]
+        words = self._words(arrow)
         if arrow.arrives == NEVER:
             self._lose(arrow, words, begin, end, step)
         else:
             self._carry(arrow, words, begin, end, step)
         self.inner(arrow.starts)
+
+    def _words(self, arrow: Arrow) -> list[str]:
+        marks = arrow.marks
+        if abs(self.lines[arrow.source] - self.lines[arrow.destination]) < _ROOM_FOR_MARKS:
+            marks = ["again" if mark == "retransmission" else mark for mark in marks]
+        return arrow.words + [f"[{mark}]" for mark in marks]
 
     def _carry(self, arrow: Arrow, words: list[str], begin: int, end: int, step: int) -> None:
         track = self._track(arrow, begin, end, step, len(" ".join(words)))
@@ -206,13 +224,12 @@ class _Canvas:
 
     def pass_at_once(self, arrow: Arrow) -> None:
         """An arrow on one row, with the time of its arrival written on it."""
-        self.settle(arrow.source)
-        self.settle(arrow.destination)
+        self.turn(arrow.sent, arrow.source, arrow.destination)
         self.remark(arrow.starts + arrow.ends)
         begin, end = self.lines[arrow.source], self.lines[arrow.destination]
         step = 1 if end > begin else -1
         row = self.row(arrow.sent)
-        words = arrow.words + [f"[{mark}]" for mark in arrow.marks]
+        words = self._words(arrow)
         arrival = self.ladder.since(arrow.arrives)
         self._horizontal(row, arrow, begin, end)
         row.put(begin, self.glyphs.from_left if step > 0 else self.glyphs.from_right, arrow.kind)
@@ -256,7 +273,7 @@ class _Canvas:
             self.row().put(low + 3 if step > 0 else high - 2 - _width(text), text, _LOST)
 
     def arrive(self, arrow: Arrow) -> None:
-        self.settle(arrow.destination)
+        self.turn(arrow.arrives, arrow.destination)
         self.remark(arrow.ends)
         wire = next(each for each in self.wires if each.arrow is arrow)
         self.wires.remove(wire)
@@ -308,6 +325,7 @@ class _Canvas:
         longest = max([_width(word) for word in words])
         if best[1] - best[0] >= longest:
             return best
+        longest = min(longest, max(abs(self.lines[1] - self.lines[0]) - 6, 8))
         return (low + 3, low + 3 + longest) if end > begin else (high - 2 - longest, high - 2)
 
     def _walls(self) -> list[int]:
@@ -327,11 +345,10 @@ class _Canvas:
             row.put(low + max((high - low - _width(text)) // 2, 2), text, _MARK)
 
     def alone(self, remark: Remark) -> None:
+        self.turn(remark.time, remark.column)
         if 0 < remark.column < len(self.lines) - 1:
-            self.row(remark.time)
-            self.inner([remark])
+            self.inner([remark], self.row(remark.time))
             return
-        self.settle(remark.column)
         self.remark([remark])
         self.row(remark.time)
 
