@@ -8,7 +8,7 @@ from pathlib import Path
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_program_in_the_readme_runs(capsys) -> None:  # type: ignore[no-untyped-def]
+def test_the_program_in_the_readme_runs(capsys):
     found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert found is not None
     exec(compile(found[1], "README.md", "exec"), {"__name__": "readme"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_interface
 
 import pytest
+
 from netglass.cli.cidr import block_of, steps
 
 

@@ -7,7 +7,6 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.wire.values import packet_says, packets
 
 from netglass.errors import MisuseError, WireError
 from netglass.wire.address import parse
@@ -23,6 +22,7 @@ from netglass.wire.packet import (
 )
 from netglass.wire.tcp import ACK, SYN, TcpOptions, TcpSegment
 from netglass.wire.udp import UdpDatagram
+from tests.wire.values import packet_says, packets
 
 A = parse("10.0.0.1")
 B = parse("10.0.0.2")

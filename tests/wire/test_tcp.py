@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from tests.wire.values import raw_segments, segment_says, segments
 
 from netglass.errors import MisuseError, WireError
 from netglass.wire.tcp import (
@@ -23,6 +22,7 @@ from netglass.wire.tcp import (
     flag_text,
     options_size,
 )
+from tests.wire.values import raw_segments, segment_says, segments
 
 CLIENT = bytes((10, 0, 0, 1))
 SERVER = bytes((10, 0, 0, 2))
