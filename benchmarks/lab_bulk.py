@@ -7,8 +7,6 @@ A packet is one segment delivered to a host, ACKs included, as ns-3's figures co
 The last line is one JSON object.
 """
 
-# ruff: noqa: T201 -- it prints: that is what it is for
-
 from __future__ import annotations
 
 import argparse
