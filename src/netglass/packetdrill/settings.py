@@ -205,8 +205,12 @@ _READERS: Final[dict[str, Callable[[Settings, str], None]]] = {
     "dry_run": _dry_run,
 }
 
-SWITCHES: Final = frozenset({"tcp_ts_ecr_scaled", "strict_segments", "dry_run", "verbose", "debug", "send_omit_free"})
+SWITCHES: Final = frozenset(
+    {"tcp_ts_ecr_scaled", "strict_segments", "dry_run", "verbose", "is_anyip", "debug", "send_omit_free"}
+)
 """Options that take no value."""
 
 # What only a real interface, a real interpreter or real memory needs.
-_WITHOUT_MEANING: Final = frozenset({"gateway_ip", "speed", "code_command", "code_format", "debug", "send_omit_free"})
+_WITHOUT_MEANING: Final = frozenset(
+    {"gateway_ip", "speed", "mss", "is_anyip", "code_command", "code_format", "debug", "send_omit_free"}
+)
