@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.measure import noted, stayed, states_from, way
-from netglass.experiments.scene import Scene
+from netglass.experiments.measure import states_from, stayed, way
+from netglass.experiments.scene import Scene, noted
 from netglass.lab.io import Io
+from netglass.lab.process import Steps
 from netglass.times import human
-
-Steps = Generator[Any, None, None]
 
 
 def serve(io: Io, work: str) -> Steps:
@@ -40,19 +38,27 @@ def run(rtt: str, work: str) -> Outcome:
     start = noted(trace, "client", "close()")
     segments = [each for each in trace.transmissions() if each.time >= start]
     fin, fin_back = trace.transmissions("client", flags="FA")[0], trace.transmissions("server", flags="FA")[0]
-    first_ack, last_ack = [each for each in segments if each.ack in (fin.seq + 1, fin_back.seq + 1)][:2]
+    acknowledged = trace.transmissions("server", flags="A")[-1].ack
     client, server = states_from(trace, "client", "ESTABLISHED"), states_from(trace, "server", "ESTABLISHED")
-    figures = {
+    figures: dict[str, Any] = {
         "segments": len(segments),
         "client_states": client,
         "server_states": server,
         "client_fin": fin.seq,
-        "client_fin_acknowledged_by": first_ack.ack,
+        "client_fin_acknowledged": acknowledged,
         "server_fin": fin_back.seq,
-        "half_closed_for": stayed(trace, "server", "CLOSE-WAIT"),
+        "server_fin_acknowledged": segments[-1].ack,
+        "close_wait": stayed(trace, "server", "CLOSE-WAIT"),
         "time_wait": stayed(trace, "client", "TIME-WAIT"),
     }
-    return Outcome("x", figures, [Part("four-way close", trace, start=start)])
+    answer = (
+        f"{len(segments)} segments: each end says once that it will send no more (FIN), and each FIN is acknowledged. The client goes "
+        f"{way(client)}, the server {way(server)}. A FIN takes one sequence number: the client's is number {fin.seq}, and the server "
+        f"acknowledges {acknowledged} (RFC 9293 §3.6). Why four? The kernel of the server can acknowledge the FIN at once, but only its "
+        f"application knows when it has nothing more to send: here it stayed in CLOSE-WAIT for {human(figures['close_wait'])}. "
+        f"A server that forgets close() stays there for ever. Who closes first waits in TIME-WAIT, {human(figures['time_wait'])} on Linux."
+    )
+    return Outcome(answer, figures, [Part("four-way close", trace, start=start)])
 
 
 EXPERIMENT = Experiment(

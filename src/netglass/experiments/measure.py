@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netglass import errnos
 from netglass.probe import Flow
 from netglass.times import NEVER, human
 from netglass.trace.recorder import Recorder
@@ -34,29 +33,22 @@ def states_from(trace: Recorder, host: str, state: str, flow: Flow | None = None
     return states[states.index(state) :]
 
 
-def noted(trace: Recorder, host: str, text: str) -> int:
-    """When a program on `host` first noted `text`; NEVER if it did not."""
-    times = [each.time for each in trace.notes(host) if each.text == text]
-    return times[0] if times else NEVER
-
-
 def way(states: Sequence[str]) -> str:
     """ "A -> B -> C"."""
     return " -> ".join(states)
 
 
-def listed(words: Sequence[str]) -> str:
-    """ "a, b and c"."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
-
-
 def durations(times: Sequence[int]) -> str:
     """ "1 s, 3 s and 7 s"."""
-    return listed([human(time) for time in times])
+    words = [human(time) for time in times]
+    return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
 
-def error_name(error: OSError) -> str:
-    """ "ECONNRESET"."""
-    return errnos.name(error.errno or 0)
+def after(time: int) -> str:
+    """ "at once", or "after 40 ms"."""
+    return f"after {human(time)}" if time else "at once"
+
+
+def lasting(time: int) -> str:
+    """ "for 40 ms", or "for no time at all"."""
+    return f"for {human(time)}" if time else "for no time at all"
