@@ -455,6 +455,7 @@ def test_sysctl_sets_the_hosts_configuration() -> None:
         "./set_sysctls.py /proc/sys/net/ipv4/tcp_sack=0",
         "echo 0 > /proc/sys/net/ipv4/tcp_sack",
         "../common/defaults.sh; sysctl -q net.ipv4.tcp_sack=0 && true",
+        "ethtool -K tun0 tso off gso off\nip tcp_metrics flush all > /dev/null 2>&1\nsysctl -q net.ipv4.tcp_sack=0",
     ):
         passes(f"`{command}`\n" + ACCEPTED.replace("mss 1460,nop,nop,sackOK", "mss 1460"))
 
@@ -484,6 +485,7 @@ def test_time_passes_in_sleep() -> None:
         ("tc qdisc add dev tun0 root netem", "the command 'tc qdisc add dev tun0 root netem' means nothing"),
         ("ip link set tun0 mtu 1400", "ip link set tun0 mtu 1400"),
         ("./run.sh", "./run.sh"),
+        ("ethtool -K tun0 tso on", "ethtool -K tun0 tso on"),
         ("sysctl net.ipv4.tcp_frobnicate=1", "tcp_frobnicate"),
         ("sysctl -w net.ipv4.tcp_sack=maybe", "tcp_sack"),
         ("sysctl -a", "sets nothing"),

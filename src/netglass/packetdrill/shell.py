@@ -6,6 +6,7 @@ echo 0 > /proc/sys/net/ipv4/tcp_sack
 defaults.sh                             the host has the defaults already
 sysctl_restore_*.sh                     what set_sysctls.py leaves behind; the host ends with the script
 ip tcp_metrics flush all                there is nothing to flush
+ethtool -K tun0 tso off gso off         the interface does not offload
 sockets SYN-RECEIVED 1                  exactly one socket is in that state
 sleep 0.5                               time passes
 true, :, exit 0, set -e
@@ -25,6 +26,7 @@ from netglass.times import duration
 
 _SEPARATORS: Final = re.compile(r"&&|\|\||;|\n")
 _ECHO: Final = re.compile(r"echo\s+(?:-n\s+)?['\"]?(?P<value>[^>'\"]*?)['\"]?\s*>\s*(?P<path>/proc/sys/\S+)")
+_NO_OFFLOAD: Final = re.compile(r"ethtool -K \S+( (tso|gso|gro|lro|sg|tx|rx) off)+")
 _REDIRECTIONS: Final = re.compile(r"\s*(?:[12&]?>\s*(?:/dev/null|&[12]))")
 
 
@@ -73,6 +75,8 @@ class Shell:
     def _run_one(self, command: str) -> None:
         if match := _ECHO.fullmatch(command):
             self._assign(match["path"], match["value"].strip())
+            return
+        if _NO_OFFLOAD.fullmatch(command):
             return
         try:
             words = shlex.split(command)
