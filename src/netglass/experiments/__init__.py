@@ -48,7 +48,7 @@ CLOSING: Final = (
     "out_of_ports",
 )
 RELIABLE: Final[tuple[str, ...]] = ()
-FLOOD: Final[tuple[str, ...]] = ()
+FLOOD: Final = ("syn_flood",)
 
 NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD))
 

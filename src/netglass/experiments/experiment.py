@@ -20,21 +20,20 @@ from netglass.trace.recorder import Recorder
 @dataclass(frozen=True)
 class Parameter:
     """One thing that may be varied. `default` tells its kind: an int, a switch (False), or a duration as text
-    ("40ms")."""
+    ("40ms"). `least` and `most` bound an int."""
 
     name: str
     default: int | str
     help: str
+    least: int = 0
+    most: int = 1 << 32
 
     def read(self, text: int | str) -> int | str:
         """The value in `text`; MisuseError says what is right."""
         if isinstance(self.default, bool):
             return self._switch(text)
         if isinstance(self.default, int):
-            try:
-                return int(text)
-            except ValueError:
-                raise MisuseError(f"--{self.name} takes a whole number, such as {self.default}; not {text!r}") from None
+            return self._number(text)
         if not isinstance(text, str):
             raise MisuseError(f'--{self.name} takes a time, such as "{self.default}"; not {text!r}')
         try:
@@ -42,6 +41,15 @@ class Parameter:
         except MisuseError as error:
             raise MisuseError(f"--{self.name}: {error}") from None
         return text
+
+    def _number(self, text: int | str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise MisuseError(f"--{self.name} takes a whole number, such as {self.default}; not {text!r}") from None
+        if not self.least <= number <= self.most:
+            raise MisuseError(f"--{self.name} lies between {self.least} and {self.most:,}; not {number:,}")
+        return number
 
     def _switch(self, text: int | str) -> bool:
         if isinstance(text, bool):

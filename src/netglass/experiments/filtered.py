@@ -16,7 +16,7 @@ def run(rtt: str, retries: int) -> Outcome:
     scene = Scene(rtt, faults=[drop(syn, times=ALL)])
     scene.server.spawn(accept_one)
     client = scene.client.spawn(connect, ((IPPROTO_TCP, TCP_SYNCNT, retries),))
-    scene.net.run(until="24 h")
+    scene.net.run(until=f"{300 + 120 * retries} s")
     trace = scene.trace
     figures: dict[str, Any] = {
         "error": client.result,
@@ -39,5 +39,5 @@ EXPERIMENT = Experiment(
     "opening",
     "What if a firewall drops the SYN?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"), Parameter("retries", 6, "how often the SYN is repeated")),
+    (Parameter("rtt", "40ms", "round-trip time"), Parameter("retries", 6, "how often the SYN is repeated", 1, 127)),
 )

@@ -83,9 +83,7 @@ class Attack:
         io.inject(self.forged("PA", FORGED_SEQ + 1, self.guess + 1, ORDER))
 
     def forged(self, flags: str, seq: int, ack: int, data: bytes) -> IpPacket:
-        return forge(
-            self.trusted.address, FORGED_PORT, self.server.address, 80, flags, seq=seq, ack=ack, data=data
-        )
+        return forge(self.trusted.address, FORGED_PORT, self.server.address, 80, flags, seq=seq, ack=ack, data=data)
 
     def figures(self) -> dict[str, Any]:
         numbers = [each.segment.seq for each in self.trace.sent("server", "SA") if each.segment is not None]
@@ -101,10 +99,18 @@ class Attack:
             "isns": sorted(set(numbers)),
             "orders": list(self.orders),
             "resets_to_trusted": len(
-                [each for each in self.trace.sent("server", "R") if each.flow is not None and each.flow[3] == FORGED_PORT]
+                [
+                    each
+                    for each in self.trace.sent("server", "R")
+                    if each.flow is not None and each.flow[3] == FORGED_PORT
+                ]
             ),
             "seen_by_attacker": len(
-                [each for each in self.trace.received("attacker") if each.flow is not None and each.flow[3] == FORGED_PORT]
+                [
+                    each
+                    for each in self.trace.received("attacker")
+                    if each.flow is not None and each.flow[3] == FORGED_PORT
+                ]
             ),
         }
 
@@ -139,6 +145,6 @@ EXPERIMENT = Experiment(
     run,
     (
         Parameter("rtt", "40ms", "round-trip time between any two hosts"),
-        Parameter("isn", 1000, "where the careless server begins every connection"),
+        Parameter("isn", 1000, "where the careless server begins every connection", 0, (1 << 32) - 1),
     ),
 )

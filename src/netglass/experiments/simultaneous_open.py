@@ -26,7 +26,9 @@ def run(rtt: str, apart: str) -> Outcome:
     other = scene.server.spawn(connect_to, "client", duration(apart))
     scene.net.run(until="1 min", expect_errors=True)
     trace = scene.trace
-    connections = [each for host in (scene.client, scene.server) for each in host.netstat() if each.state == "ESTABLISHED"]
+    connections = [
+        each for host in (scene.client, scene.server) for each in host.netstat() if each.state == "ESTABLISHED"
+    ]
     figures: dict[str, Any] = {
         "crossed": duration(apart) < duration(rtt) // 2,
         "errors": [type(each.error).__name__ for each in (one, other) if each.error is not None],
@@ -34,7 +36,9 @@ def run(rtt: str, apart: str) -> Outcome:
         "client_states": trace.states("client"),
         "server_states": trace.states("server"),
         "ends_established": len(connections),
-        "established_after": max([each.time for each in trace.state_changes() if each.new == "ESTABLISHED"], default=-1),
+        "established_after": max(
+            [each.time for each in trace.state_changes() if each.new == "ESTABLISHED"], default=-1
+        ),
     }
     if figures["ends_established"] == 2:
         answer = (

@@ -68,7 +68,10 @@ def run(rtt: str, backlog: int, retries: int) -> Outcome:
         f"waited {human(with_cookies['connected_after'])}, one round trip."
     )
     hosts = ("client", "server", "attacker")
-    parts = [Part("without SYN cookies", dropped.trace, hosts), Part("with SYN cookies", cookie.trace, hosts, end="500 ms")]
+    parts = [
+        Part("without SYN cookies", dropped.trace, hosts),
+        Part("with SYN cookies", cookie.trace, hosts, end="500 ms"),
+    ]
     return Outcome(answer, {"without_cookies": without, "with_cookies": with_cookies}, parts)
 
 
@@ -79,7 +82,7 @@ EXPERIMENT = Experiment(
     run,
     (
         Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("backlog", 1, "what the server gives to listen()"),
-        Parameter("retries", 1, "how often the listener repeats a SYN-ACK (TCP_SYNCNT)"),
+        Parameter("backlog", 1, "what the server gives to listen()", 0, 50),
+        Parameter("retries", 1, "how often the listener repeats a SYN-ACK (TCP_SYNCNT)", 1, 127),
     ),
 )

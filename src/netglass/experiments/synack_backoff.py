@@ -16,7 +16,7 @@ def run(rtt: str, retries: int) -> Outcome:
     scene = Scene(rtt, faults=[blackhole(from_=duration(rtt) // 4)])
     scene.server.spawn(accept_one, 128, ((IPPROTO_TCP, TCP_SYNCNT, retries),))
     scene.client.spawn(connect, (), "500ms")
-    scene.net.run(until="24 h")
+    scene.net.run(until=f"{300 + 120 * retries} s")
     trace = scene.trace
     times = trace.times("server", "SA")
     begun, given_up = reached(trace, "server", "SYN-RECEIVED"), reached(trace, "server", "CLOSED")
@@ -44,5 +44,5 @@ EXPERIMENT = Experiment(
     "opening",
     "How long does a server wait for the third segment?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"), Parameter("retries", 5, "how often the SYN-ACK is repeated")),
+    (Parameter("rtt", "40ms", "round-trip time"), Parameter("retries", 5, "how often the SYN-ACK is repeated", 1, 127)),
 )

@@ -35,7 +35,7 @@ def run(rtt: str) -> Outcome:
         "server_heard": len(trace.received("server")),
     }
     answer = (
-        f"A router on the way says so: the client gets ICMP \"{figures['icmp'][0]}\" for its SYN, and in it the beginning of that SYN, by which "
+        f'A router on the way says so: the client gets ICMP "{figures["icmp"][0]}" for its SYN, and in it the beginning of that SYN, by which '
         f"it finds the socket. connect() fails with {figures['error']} after {human(figures['after'])} and {figures['syns']} SYN. Linux believes ICMP while it is in SYN-SENT "
         f"(RFC 1122 §4.2.3.9 calls it a soft error; RFC 5461 says why stacks end here all the same); in ESTABLISHED it would go on trying, for a route "
         f"may come back. An ICMP error can be forged, so it only counts if it quotes a sequence number that is on its way (RFC 5927)."

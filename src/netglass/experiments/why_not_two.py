@@ -58,7 +58,7 @@ def run(rtt: str, late: str, gone: bool) -> Outcome:
     )
     if gone:
         ends = (
-            f"With three segments the server only has a half-open entry, which it drops {human(with_three["server_closed_after"] - with_three["syn_arrived_after"])} later; accept() never "
+            f"With three segments the server only has a half-open entry, which it drops {human(with_three['server_closed_after'] - with_three['syn_arrived_after'])} later; accept() never "
             f"returns. With two the application waits for the words of a ghost: after an hour the connection is still "
             f"{' '.join(with_two['ghosts_after_an_hour'])}."
         )
