@@ -51,17 +51,7 @@ def test_the_recordings_are_of_these_scenarios():
 
 
 # Known defects of the connection, not of the calls.
-IN_TCP = {"the_end_after_data": "after a FIN, recv goes on answering b'' even if a RST came later"}
-
-
-def scenario_names() -> list[object]:
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(strict=False, reason=IN_TCP[name])) if name in IN_TCP else name
-        for name in SCENARIOS
-    ]
-
-
-@pytest.mark.parametrize("name", scenario_names())
+@pytest.mark.parametrize("name", list(SCENARIOS))
 def test_calls_answer_as_linux(name):
     machine = NetglassMachine()
     SCENARIOS[name](machine)

@@ -150,6 +150,7 @@ def _tell_sender(info: dict[str, int], tcb: Tcb) -> None:
     info["tcpi_bytes_acked"] = tcb.snd_una - tcb.iss - (1 if tcb.passive and tcb.snd_una > tcb.iss else 0)
     info["tcpi_bytes_sent"] = tcb.out_bytes
     info["tcpi_segs_out"] = tcb.out_segments
+    info["tcpi_data_segs_out"] = tcb.out_data_segments
     info["tcpi_notsent_bytes"] = max(tcb.sending.end - max(tcb.snd_nxt, tcb.sending.start), 0)
     info["tcpi_snd_wnd"] = tcb.snd_wnd
 
@@ -179,6 +180,7 @@ def _tell_receiver(info: dict[str, int], tcb: Tcb) -> None:
     info["tcpi_advmss"] = tcb.mtu - (40 if len(tcb.local) == 4 else 60)
     info["tcpi_bytes_received"] = max(tcb.rcv_nxt - tcb.irs - 1, 0)
     info["tcpi_segs_in"] = tcb.in_segments
+    info["tcpi_data_segs_in"] = tcb.in_data_segments
 
 
 def _tell_clock(info: dict[str, int], tcb: Tcb, now: int) -> None:

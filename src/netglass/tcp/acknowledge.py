@@ -131,6 +131,7 @@ def take_text(tcb: Tcb, segment: TcpSegment, seq: int, size: int, now: int) -> N
         size = edge - seq
     if seq < tcb.rcv_nxt:
         tcb.dsack = (seq, tcb.rcv_nxt)
+    tcb.in_data_segments += 1
     received = tcb.received
     had_gap = received.waiting > 0
     if tcb.rcv_mss <= size:

@@ -80,10 +80,11 @@ def receive(tcb: Tcb, size: int, peek: bool, now: int) -> bytes | int:
         if tcb.state is not CLOSED:
             acknowledge.after_read(tcb)
         return data
+    if tcb.rcv_fin >= 0 and tcb.rcv_nxt > tcb.rcv_fin:
+        # The stream ended in good order; a RST that comes later does not change that.
+        return b""
     if tcb.error:
         return -take_error(tcb)
-    if tcb.rcv_fin >= 0 and tcb.rcv_nxt > tcb.rcv_fin:
-        return b""
     if tcb.rcv_closed or tcb.state is CLOSED or tcb.state is TIME_WAIT:
         return b""
     return -EAGAIN

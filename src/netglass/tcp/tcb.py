@@ -57,8 +57,10 @@ class Tcb:
         "due",
         "error",
         "flow_host",
+        "forced",
         "gso_size",
         "in_bytes",
+        "in_data_segments",
         "in_segments",
         "irs",
         "iss",
@@ -76,6 +78,7 @@ class Tcb:
         "mtu",
         "opened_at",
         "out_bytes",
+        "out_data_segments",
         "out_segments",
         "passive",
         "peer_mss",
@@ -221,6 +224,7 @@ class Tcb:
         self.delayed_ack_at: int = NEVER
         self.keepalive_at: int = NEVER
         self.close_at: int = NEVER  # end of TIME-WAIT, of an orphan's FIN-WAIT-2
+        self.forced: bool = False  # the persist timer let the next text out, whatever Nagle, cork or a small window say
         self.backoff: int = 0  # expiries of the retransmission timer in a row
         self.persist_backoff: int = 0
         self.probes_sent: int = 0  # zero-window probes without an answer
@@ -239,6 +243,8 @@ class Tcb:
         self.syn_sent_at: int = -1  # first SYN or SYN-ACK of ours
         self.syn_retries: int = 0
         self.in_segments: int = 0
+        self.in_data_segments: int = 0
+        self.out_data_segments: int = 0
         self.out_segments: int = 0
         self.in_bytes: int = 0
         self.out_bytes: int = 0

@@ -6,7 +6,6 @@ from netglass.errnos import ETIMEDOUT
 from netglass.tcp.establish import keepalive_idle, vanish
 from netglass.tcp.state import CLOSED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT
 from netglass.tcp.tcb import ACK_DUE, PROBE_DUE, RESET_DUE, SYN_DUE, Tcb
-from netglass.tcp.transmit import window_probe_text
 from netglass.times import NEVER
 from netglass.world import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP
 
@@ -152,7 +151,9 @@ def persist(tcb: Tcb, now: int) -> None:
     if tcb.probes_sent >= limit or (tcb.probes_sent and user_timeout_over(tcb, tcb.last_heard_at, now)):
         give_up(tcb, now)
         return
-    if window_probe_text(tcb, now):
+    if tcb.snd_una + tcb.snd_wnd > tcb.snd_nxt:
+        # The window is small, or a cork holds: what fits goes out now (the override of RFC 9293 §3.8.6.2.1).
+        tcb.forced = True
         return
     tcb.probes_sent += 1
     tcb.persist_backoff += 1

@@ -164,6 +164,9 @@ def sendable(tcb: Tcb, left: int, now: int) -> int:
     if tcb.received.waiting or tcb.dsack is not None:
         mss -= sack_size(tcb)
         most = most // tcb.mss * mss
+    if tcb.forced and usable > 0:
+        tcb.forced = False
+        return min(left, usable, mss)
     if usable < mss and usable < left:
         return sendable_in_small_window(tcb, usable, left, now)
     allowance = tcb.recovery.send_allowance()
@@ -182,6 +185,8 @@ def sendable(tcb: Tcb, left: int, now: int) -> int:
         # The congestion window has no room for a whole segment.
         return 0
     if nagle_holds(tcb):
+        if tcb.settings.cork and tcb.snd_una == tcb.snd_nxt:
+            start_persist(tcb, now)
         return 0
     return size
 
@@ -192,9 +197,15 @@ def sendable_in_small_window(tcb: Tcb, usable: int, left: int, now: int) -> int:
     offered and nothing is in flight, else wait; the persist timer breaks a standstill."""
     if usable > 0 and tcb.snd_una == tcb.snd_nxt and usable * 2 >= tcb.max_snd_wnd:
         return usable
-    if tcb.snd_una == tcb.snd_nxt and tcb.persist_at == NEVER:
-        tcb.persist_at = now + tcb.rtt.backed_off(tcb.persist_backoff)
+    if tcb.snd_una == tcb.snd_nxt:
+        start_persist(tcb, now)
     return 0
+
+
+def start_persist(tcb: Tcb, now: int) -> None:
+    """Data waits and nothing is in flight: nobody's ACK will wake us."""
+    if tcb.persist_at == NEVER:
+        tcb.persist_at = now + tcb.rtt.backed_off(tcb.persist_backoff)
 
 
 def nagle_holds(tcb: Tcb) -> bool:
@@ -248,17 +259,9 @@ def retransmission(tcb: Tcb, lost: SentRange, now: int) -> TcpSegment:
     return sent_text(tcb, seq, chunks, size, flags, now)
 
 
-def window_probe_text(tcb: Tcb, now: int) -> bool:
-    """The persist timer expired and the window is small but not zero: force out what fits (the override of RFC 9293
-    §3.8.6.2.1). False if nothing fits."""
-    room = tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt
-    if room <= 0 or tcb.sending.end <= tcb.snd_nxt:
-        return False
-    tcb.max_snd_wnd = min(tcb.max_snd_wnd, room)
-    return True
-
-
 def sent_text(tcb: Tcb, seq: int, chunks: tuple[Buffer, ...], size: int, flags: int, now: int) -> TcpSegment:
+    if size:
+        tcb.out_data_segments += 1
     if tcb.retransmit_at == NEVER:
         tcb.retransmit_at = now + tcb.rtt.backed_off(tcb.backoff)
     if now - tcb.last_heard_at < tcb.config.delayed_ack and tcb.in_bytes and not tcb.pingpong:

@@ -1,0 +1,74 @@
+"""What goes out, and when: windows, Nagle, corks, probes (RFC 9293 §3.8)."""
+
+from __future__ import annotations
+
+from netglass.tcp.config import TcpSettings
+from netglass.tcp.state import CLOSED
+from netglass.wire.tcp import ACK, PSH, TcpOptions
+from tests.tcp.dialogue import established, plain
+
+
+def test_nagle_holds_a_small_segment_while_a_small_one_is_in_flight() -> None:
+    tcp = established(snd_nxt=1000, rcv_nxt=5000)
+    tcp.send(b"a")
+    tcp.expect(PSH | ACK, seq=1000, data=b"a")
+    tcp.send(b"b")
+    tcp.send(b"c")
+    tcp.expect_nothing()
+    tcp.inject(ACK, seq=5000, ack=1001)
+    tcp.expect(PSH | ACK, seq=1001, data=b"bc")
+
+
+def test_nagle_counts_options_into_the_segment_size() -> None:
+    """A full segment beside timestamps is 1448 bytes, not 1460: it is not small, and what follows is not held."""
+    config = plain()
+    config.timestamps = True
+    tcp = established(config=config, options=TcpOptions(mss=1460), ts=(1, 1))
+    tcp.send(bytes(1448))
+    tcp.expect(PSH | ACK, data=1448)
+    tcp.send(b"x")
+    tcp.expect(PSH | ACK, data=b"x")
+
+
+def test_a_cork_holds_for_at_most_a_timeout() -> None:
+    settings = TcpSettings()
+    settings.cork = True
+    tcp = established(snd_nxt=1000, rcv_nxt=5000, settings=settings)
+    tcp.send(b"corked")
+    tcp.expect_nothing()
+    elapsed = tcp.wait_for_timer()
+    assert 200_000_000 <= elapsed <= 1_000_000_000
+    tcp.expect(PSH | ACK, seq=1000, data=b"corked")
+
+
+def test_a_closed_window_is_probed_until_it_opens() -> None:
+    tcp = established(snd_nxt=1000, rcv_nxt=5000, window=0)
+    tcp.send(b"hello")
+    tcp.expect_nothing()
+    waits = []
+    for _ in range(4):
+        waits.append(tcp.wait_for_timer())
+        tcp.expect(ACK, seq=999, ack=5000)
+        tcp.inject(ACK, seq=5000, ack=1000, window=0)
+    assert [later / first for first, later in zip(waits, waits[1:], strict=False)] == [2, 2, 2]
+    tcp.inject(ACK, seq=5000, ack=1000, window=100)
+    tcp.expect(PSH | ACK, seq=1000, data=b"hello")
+
+
+def test_probes_without_any_answer_end_the_connection() -> None:
+    tcp = established(snd_nxt=1000, rcv_nxt=5000, window=0)
+    tcp.send(b"hello")
+    tcp.wait("2h")
+    assert tcp.state is CLOSED
+    assert len(tcp.sent) == tcp.tcb.config.retries2
+
+
+def test_a_small_window_is_used_only_after_a_while() -> None:
+    """Silly window avoidance at the sender (§3.8.6.2.1): less than a segment waits, unless it is half of the largest
+    window seen."""
+    tcp = established(snd_nxt=1000, rcv_nxt=5000, window=10000)
+    tcp.inject(ACK, seq=5000, ack=1000, window=100)
+    tcp.send(bytes(1000))
+    tcp.expect_nothing()
+    tcp.wait_for_timer()
+    tcp.expect(ACK, seq=1000, data=100)
