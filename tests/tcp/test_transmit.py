@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from netglass.tcp.config import TcpSettings
 from netglass.tcp.state import CLOSED
 from netglass.wire.tcp import ACK, PSH, TcpOptions
@@ -50,7 +52,7 @@ def test_a_closed_window_is_probed_until_it_opens() -> None:
         waits.append(tcp.wait_for_timer())
         tcp.expect(ACK, seq=999, ack=5000)
         tcp.inject(ACK, seq=5000, ack=1000, window=0)
-    assert [later / first for first, later in zip(waits, waits[1:], strict=False)] == [2, 2, 2]
+    assert [later / first for first, later in pairwise(waits)] == [2, 2, 2]
     tcp.inject(ACK, seq=5000, ack=1000, window=100)
     tcp.expect(PSH | ACK, seq=1000, data=b"hello")
 
@@ -72,3 +74,42 @@ def test_a_small_window_is_used_only_after_a_while() -> None:
     tcp.expect_nothing()
     tcp.wait_for_timer()
     tcp.expect(ACK, seq=1000, data=100)
+
+
+# -- found by two hosts with a hostile cable between them
+
+
+def test_text_beyond_the_window_is_cut_off_whole() -> None:
+    settings = TcpSettings()
+    settings.rcvbuf = 3000
+    tcp = established(snd_nxt=1000, rcv_nxt=5000, settings=settings)
+    tcp.inject(ACK, seq=5000, ack=1000, data=bytes(1400))
+    tcp.inject(ACK, seq=6400, ack=1000, data=b"x" * 1460)
+    tcp.inject(ACK, seq=7860, ack=1000, data=b"y" * 1460)
+    read = tcp.receive()
+    assert isinstance(read, bytes)
+    assert len(read) == tcp.tcb.rcv_nxt - 5000
+    assert read[2860:] == b"y" * (len(read) - 2860)
+
+
+def test_the_window_of_an_overtaken_ack_is_not_believed() -> None:
+    config = plain()
+    config.sack = True
+    options = TcpOptions(mss=1460, sack_permitted=True)
+    tcp = established(snd_nxt=1000, rcv_nxt=5000, config=config, options=options)
+    tcp.send(bytes(5000))
+    tcp.sent.clear()
+    tcp.inject(ACK, seq=5000, ack=3920, window=2000)
+    tcp.inject(ACK, seq=5000, ack=2460, window=60000, sack=((5380, 6000),))
+    assert tcp.tcb.snd_wnd == 2000
+
+
+def test_a_buffer_smaller_than_a_segment_still_opens() -> None:
+    settings = TcpSettings()
+    settings.rcvbuf = 1000
+    tcp = established(snd_nxt=1000, rcv_nxt=5000, settings=settings)
+    tcp.inject(ACK, seq=5000, ack=1000, data=bytes(1000))
+    tcp.receive()
+    tcp.sent.clear()
+    tcp.inject(ACK, seq=5999, ack=1000, data=b"?")
+    assert tcp.expect(ACK, ack=6000).window == 1000

@@ -8,6 +8,7 @@ and in a conversation with the answer (RFC 9293 §3.8.6.3, RFC 5681 §4.2).
 
 from __future__ import annotations
 
+from netglass.tcp.chunks import cut_all
 from netglass.tcp.state import ESTABLISHED
 from netglass.tcp.tcb import ACK_DUE, Tcb
 from netglass.times import MILLISECOND, NEVER
@@ -22,9 +23,11 @@ def take_ack(tcb: Tcb, segment: TcpSegment, seq: int, ack: int, now: int) -> Non
     """RFC 9293 §3.10.7.4, fifth, for an ACK that is neither too old nor ahead of what was sent."""
     if ack < tcb.snd_una:
         tcb.counters.add("old-ack")
-        if not segment.sack or not tcb.sack_ok:
-            return
-        ack = tcb.snd_una
+        # It was overtaken. Its window is old, too; only what it says of data that arrived is still true.
+        if segment.sack and tcb.sack_ok and tcb.recovery.outstanding():
+            sacks = checked_sacks(tcb, segment, ack)
+            tcb.recovery.ack_arrived(tcb.snd_una, sacks, False, -1, window_limited(tcb), now)
+        return
     window = segment.window if segment.flags & SYN else segment.window << tcb.snd_wscale
     duplicate = (
         ack == tcb.snd_una
@@ -126,9 +129,11 @@ def take_text(tcb: Tcb, segment: TcpSegment, seq: int, size: int, now: int) -> N
         return
     if tcb.rcv_fin >= 0 and tcb.rcv_fin < edge:
         edge = tcb.rcv_fin
+    chunks = segment.chunks
     if end > edge:
         tcb.counters.add("data-cut-to-window")
         size = edge - seq
+        chunks = tuple(cut_all(chunks, 0, size))
     if seq < tcb.rcv_nxt:
         tcb.dsack = (seq, tcb.rcv_nxt)
     tcb.in_data_segments += 1
@@ -136,7 +141,7 @@ def take_text(tcb: Tcb, segment: TcpSegment, seq: int, size: int, now: int) -> N
     had_gap = received.waiting > 0
     if tcb.rcv_mss <= size:
         tcb.rcv_mss = min(size, tcb.most_rcv_mss)
-    advance = received.insert(seq, segment.chunks, size)
+    advance = received.insert(seq, chunks, size)
     if advance:
         tcb.rcv_nxt += advance
         tcb.in_bytes += advance
@@ -202,13 +207,14 @@ def after_read(tcb: Tcb) -> None:
 def open_window(tcb: Tcb) -> int:
     """RCV.WND to tell now: the free room, rounded so that no silly window is offered (RFC 9293 §3.8.6.2.2), and never
     less than promised before."""
-    free = tcb.rcvbuf - tcb.received.readable
-    if tcb.settings.window_clamp and free > tcb.settings.window_clamp:
-        free = tcb.settings.window_clamp
+    full = tcb.rcvbuf
+    if tcb.settings.window_clamp and full > tcb.settings.window_clamp:
+        full = tcb.settings.window_clamp
+    free = full - tcb.received.readable
     promised = tcb.rcv_adv - tcb.rcv_nxt
     if promised < 0:
         promised = 0
-    if free < tcb.rcv_mss or free < tcb.rcvbuf >> 4:
+    if free < full >> 4 or (free < tcb.rcv_mss and free < full):
         # Too little to be worth a segment.
-        return promised if promised > 0 else 0
+        return promised
     return free if free > promised else promised
