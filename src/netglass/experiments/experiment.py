@@ -78,7 +78,7 @@ class Table:
     """A matrix of results: what a comparison comes to."""
 
     headers: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ def run(rtt: str, retries: int) -> Outcome:
     }
     answer = (
         f"The client sent a SYN and vanished. The server sends its SYN-ACK {len(times)} times, {listed(figures['syn_ack_after'])} after the SYN: "
-        f"each wait is twice the one before. {human(figures['given_up_after'])} after the SYN it drops the entry; accept() never returned, and no "
-        f"application ever heard of it. So long one forged SYN of 40 bytes occupies a place in the SYN queue: that is what a SYN flood lives on. The number of "
+        f"each wait is twice the one before (and two minutes at most). {human(figures['given_up_after'])} after the SYN it drops the entry; accept() never returned, and no "
+        f"application ever heard of it. So long one forged SYN occupies a place in the SYN queue: that is what a SYN flood lives on. The number of "
         f"retries is TCP_SYNCNT of the listener (here {retries}), else net.ipv4.tcp_synack_retries (5); Linux gives up old entries "
         f"earlier when the queue is more than half full."
     )
