@@ -10,25 +10,25 @@ from netglass.lab.io import start
 from netglass.lab.machine import Machine
 from netglass.lab.process import Process, Program
 from netglass.lab.scene import Scene
-from netglass.sockets.sockets import Sockets
+from netglass.sockets.place import Place
 from netglass.wire.address import text
 from netglass.wire.ip import IpPacket
+from netglass.world import World
 
 
-class LabHost:
+class LabHost(Place):
     """One machine. `core` is the protocol machine itself (`netglass.host`), `sockets` its BSD calls.
 
     Calls made on `core` or `sockets` from outside (not in a program, not in `at`) take effect when the network runs on.
     """
 
-    __slots__ = ("config", "core", "machine", "name", "number", "sockets", "wanted")
+    __slots__ = ("config", "machine", "number", "wanted")
 
-    def __init__(self, core: Host, scene: Scene, number: int, wanted: list[tuple[bytes, int]]) -> None:
-        self.name: str = core.name
-        self.core: Host = core
+    def __init__(self, core: Host, scene: Scene, world: World, number: int, wanted: list[tuple[bytes, int]]) -> None:
+        machine = Machine(core, scene)
+        super().__init__(core, machine.sockets, world)
         self.config: HostConfig = core.config
-        self.machine: Machine = Machine(core, scene)
-        self.sockets: Sockets = self.machine.sockets
+        self.machine: Machine = machine
         self.number: int = number  # from 1, in the order of creation: the last part of its automatic addresses
         self.wanted: list[tuple[bytes, int]] = wanted  # addresses for the first cable
 
@@ -61,6 +61,16 @@ class LabHost:
     def spawn(self, program: Program, *args: object, name: str = "") -> Process:
         """Starts `program(io, *args)`; it takes its first step when the network runs."""
         return start(self.machine, program, args, name)
+
+    def flush(self) -> None:
+        self.machine.flush(self.machine.agenda.now)
+
+    def resolve(self, name: str) -> tuple[str, ...]:
+        """The addresses of a host of the network, IPv4 first; () if nobody has the name."""
+        return self.machine.scene.directory.resolve(name)
+
+    def note(self, subject: str, text: str) -> None:
+        self.machine.scene.note(self.name, subject, text)
 
     def inject(self, packet: IpPacket) -> None:
         """Sends `packet` as it is, whatever its source address says, now. OSError if it cannot leave this host."""

@@ -1,0 +1,420 @@
+"""Who runs: real threads, of which a baton lets exactly one run at any time.
+
+A thread that has to wait parks. It hands the baton to the next that can go on; when nobody can, it lets the world's
+time pass until somebody can. So threads run in the order in which they were woken, and never at once: the same
+program, the same order, always. Nothing and nobody left is a deadlock, and the report says who waits for what.
+"""
+
+from __future__ import annotations
+
+import _thread
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any, Final
+
+from netglass.errors import MisuseError, NetglassError
+from netglass.programs import raw
+from netglass.sockets.place import Place
+from netglass.times import NEVER
+from netglass.world import Waker, World
+
+SPINS: Final = 1000
+"""Calls that look (at the clock, at a lock) without waiting, before each of them lets a microsecond pass: whoever
+loops until the time has come must see it come."""
+
+SPIN_TIME: Final = 1000  # ns
+
+STUBBORN: Final = 100
+"""How often a task that is to end may catch `Stopped` and wait again, before it is left behind."""
+
+
+class Stopped(BaseException):
+    """Ends a task that still waits when its run is over. Not an Exception: programs must not take it for theirs."""
+
+
+class Deadlock(NetglassError, RuntimeError):  # noqa: N818 - the thing itself, not an error about it
+    """Nobody can go on and nothing is left to happen. The text names each task and what it waits for."""
+
+
+class Task:
+    """One thread of a run."""
+
+    __slots__ = (
+        "alarm_at",
+        "daemon",
+        "deadline",
+        "done",
+        "error",
+        "gate",
+        "host",
+        "ident",
+        "joiners",
+        "kernel",
+        "name",
+        "number",
+        "on_end",
+        "parked",
+        "result",
+        "spins",
+        "stops",
+        "thrown",
+        "wait_number",
+        "waits_for",
+        "woken",
+    )
+
+    def __init__(self, kernel: Kernel, host: Place, name: str, daemon: bool, number: int) -> None:
+        self.kernel: Kernel = kernel
+        self.host: Place = host
+        self.name: str = name
+        self.number: int = number  # from 0, the main task, in the order of creation
+        self.daemon: bool = daemon  # the run does not wait for its end
+        self.ident: int = 0  # threading.get_ident() of its thread
+        self.done: bool = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.waits_for: object = None  # str() of it tells what, in a report
+        self.joiners: list[Task] = []
+        self.on_end: list[Callable[[], None]] = []  # called when it is done, by its own thread
+        self.spins: int = 0
+        # The kernel's own:
+        self.gate: Any = raw.allocate_lock()  # it waits here for the baton
+        self.gate.acquire()
+        self.parked: bool = False
+        self.woken: bool = False
+        self.thrown: BaseException | None = None  # to be raised where it waits
+        self.deadline: int = NEVER
+        self.alarm_at: int = NEVER  # its entry among the alarms that counts
+        self.wait_number: int = 0  # of its wait
+        self.stops: int = 0
+
+    def __repr__(self) -> str:
+        state = "done" if self.done else f"waits: {self.waits_for}" if self.parked else "can run"
+        return f"<task {self.name} on {self.host.name}: {state}>"
+
+    def wait(self) -> Any:
+        """Waits for its end; its result, or its error."""
+        kernel = self.kernel
+        me = kernel.current()
+        while not self.done:
+            self.joiners.append(me)
+            kernel.park(f"the end of {self.name}")
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class TaskWaker(Waker):
+    """Wakes a task: for `description(fd).watchers`, or any endpoint."""
+
+    def __init__(self, task: Task) -> None:
+        self.task: Task = task
+
+    def wake(self, events: int) -> None:
+        self.task.kernel.unpark(self.task)
+
+
+class Kernel:
+    """One run. The thread that makes it is the main task, on `host`, and has the baton.
+
+    park, unpark and their like may only be called by the task that runs, or by what happens in the world meanwhile.
+    """
+
+    def __init__(self, world: World, host: Place, name: str = "main") -> None:
+        self.world: World = world
+        self.tasks: list[Task] = []
+        self.switches: int = 0  # how often the baton changed hands
+        self.left_behind: list[Task] = []  # would not end
+        self.report: Callable[[Kernel], str] = plain_report
+        self._ready: deque[Task] = deque()
+        self._alarms: list[tuple[int, int, Task]] = []
+        self._waits: int = 0
+        self._born: int = 0
+        self._ending: Any = None  # the thread that gave the baton away at its end, until it is gone
+        self._over: bool = False  # every wait ends with Stopped
+        self.main: Task = self._new_task(host, name, False)
+        self.main.ident = _thread.get_ident()
+        self._running: Task = self.main
+
+    # -- who
+
+    def running(self) -> Task | None:
+        """The task whose thread this is; None in any other thread."""
+        task = self._running
+        return task if task.ident == _thread.get_ident() else None
+
+    def current(self) -> Task:
+        task = self._running
+        if task.ident != _thread.get_ident():
+            raise MisuseError(
+                "this thread does not belong to the run: it was started before netglass.run, or by a C library; "
+                "start threads inside the run"
+            )
+        return task
+
+    def host(self) -> Place:
+        """The host of the running task."""
+        return self._running.host
+
+    def now(self) -> int:
+        return self.world.now()
+
+    # -- waiting
+
+    def park(self, what: object, deadline: int = NEVER) -> bool:
+        """The running task waits until somebody unparks it (True) or until `deadline` (False), in ns of `now`.
+
+        Anybody may unpark it for any reason: look again, in a loop. A deadline that has passed lets the others go
+        first. `what` tells in a report what the task waits for, by its str().
+        """
+        task = self.current()
+        task.spins = 0
+        return self._park(task, what, deadline)
+
+    def _park(self, task: Task, what: object, deadline: int) -> bool:
+        if self._over:
+            self._stop_again(task)
+        if task.parked:
+            raise MisuseError(f"{task.name} waits already; a finaliser or a probe called something that waits")
+        task.waits_for = what
+        task.woken = False
+        task.parked = True
+        self._waits += 1
+        task.wait_number = self._waits
+        task.deadline = deadline
+        if deadline < task.alarm_at:
+            task.alarm_at = deadline
+            heappush(self._alarms, (deadline, task.wait_number, task))
+        task.host.flush()
+        if task.parked and deadline <= self.world.now():
+            task.parked = False
+            self._ready.append(task)
+        self._give_baton(task)
+        task.deadline = NEVER
+        if task.thrown is not None:
+            error = task.thrown
+            task.thrown = None
+            raise error
+        return task.woken
+
+    def unpark(self, task: Task) -> None:
+        """Lets a task that waits go on, after those that can already. Does nothing to one that does not wait: nothing
+        is remembered."""
+        if task.parked:
+            task.parked = False
+            task.woken = True
+            self._ready.append(task)
+            self.world.interrupt()
+
+    def throw(self, task: Task, error: BaseException) -> None:
+        """Raises `error` in a task where it waits, or at its next wait."""
+        task.thrown = error
+        self.unpark(task)
+
+    def spin(self) -> None:
+        """To be called by whatever only looks, and does not wait: a clock, a try to acquire, a poll without time. See
+        SPINS."""
+        task = self._running
+        task.spins += 1
+        if task.spins > SPINS and task.ident == _thread.get_ident() and not task.parked:
+            self._park(task, "a microsecond (it looks at something again and again)", self.world.now() + SPIN_TIME)
+
+    def give_way(self) -> None:
+        """Lets the others that can run go first: sleep(0)."""
+        self.spin()
+        if self._ready:
+            self._park(self.current(), "its turn", 0)
+
+    def flush(self) -> None:
+        """Carries out what the running task's socket calls brought about, now and not when it waits next."""
+        self._running.host.flush()
+
+    # -- the baton
+
+    def _give_baton(self, task: Task) -> None:
+        following = self._next()
+        if following is not task:
+            self.switches += 1
+            self._running = following
+            following.gate.release()
+            self._take_baton(task)
+
+    def _take_baton(self, task: Task) -> None:
+        while True:
+            try:
+                task.gate.acquire()
+                break
+            except BaseException as error:
+                # A signal (KeyboardInterrupt) came while another task had the baton: wait for it, then raise.
+                if task.thrown is not None:
+                    raise
+                self.throw(task, error)
+        if self._ending is not None:
+            # Its finalisers run until its thread is gone.
+            ending = self._ending
+            self._ending = None
+            raw.join(ending)
+
+    def _next(self) -> Task:
+        ready = self._ready
+        while not ready:
+            try:
+                self._let_time_pass()
+            except BaseException as error:
+                self._throw_in_main(error)
+        return ready.popleft()
+
+    def _throw_in_main(self, error: BaseException) -> None:
+        main = self.main
+        main.thrown = error
+        if main.parked:
+            self.unpark(main)
+        elif main not in self._ready:
+            self._ready.append(main)
+
+    def _let_time_pass(self) -> None:
+        deadline = self._next_alarm()
+        self.world.wait(deadline)
+        if self._ready:
+            return
+        if deadline != NEVER:
+            self._ring(self.world.now())
+        elif not self.world.run_next() and not self._ready:
+            raise Deadlock(self.report(self))
+
+    def _next_alarm(self) -> int:
+        alarms = self._alarms
+        while alarms:
+            when, _, task = alarms[0]
+            if when == task.alarm_at and task.parked and task.deadline == when:
+                return when
+            heappop(alarms)
+            if when == task.alarm_at:
+                task.alarm_at = NEVER
+                if task.parked and task.deadline != NEVER:
+                    task.alarm_at = task.deadline
+                    heappush(alarms, (task.deadline, task.wait_number, task))
+        return NEVER
+
+    def _ring(self, now: int) -> None:
+        while self._next_alarm() <= now:
+            task = heappop(self._alarms)[2]
+            task.alarm_at = NEVER
+            task.parked = False
+            self._ready.append(task)
+
+    # -- tasks
+
+    def spawn(self, host: Place, call: Callable[..., Any], *args: Any, name: str = "", daemon: bool = False) -> Task:
+        """A new thread on `host` that calls `call(*args)`; it can run from now on, after those that can already."""
+        name = name or str(getattr(call, "__name__", "program"))
+
+        def keep_result() -> None:
+            task.result = call(*args)
+
+        task = self.start(keep_result, host, name, daemon)
+        return task
+
+    def start(self, call: Callable[[], None], host: Place, name: str, daemon: bool) -> Task:
+        """As `spawn`, without arguments and result: what `threading` needs."""
+        task = self._new_task(host, name, daemon)
+        self._ready.append(task)
+
+        def body() -> None:
+            self._body(task, call)
+
+        thread = raw.start(body)
+        task.on_end.append(lambda: self._note_ending(thread))
+        return task
+
+    def _new_task(self, host: Place, name: str, daemon: bool) -> Task:
+        if host.world is not self.world:
+            raise MisuseError(f"{host.name!r} belongs to another network than this run")
+        task = Task(self, host, name, daemon, self._born)
+        self._born += 1
+        self.tasks.append(task)
+        return task
+
+    def _body(self, task: Task, call: Callable[[], None]) -> None:
+        task.ident = _thread.get_ident()
+        self._take_baton(task)
+        try:
+            if not self._over:
+                call()
+        except Stopped:
+            pass
+        except BaseException as error:
+            task.error = error
+        finally:
+            self._end(task)
+
+    def _note_ending(self, thread: object) -> None:
+        self._ending = thread
+
+    def _end(self, task: Task) -> None:
+        task.done = True
+        self.tasks.remove(task)
+        task.host.flush()
+        for joiner in task.joiners:
+            self.unpark(joiner)
+        task.joiners.clear()
+        for call in task.on_end:
+            call()
+        task.on_end.clear()
+        following = self._next()
+        self.switches += 1
+        self._running = following
+        following.gate.release()
+
+    # -- the end of a run
+
+    def wait_for_others(self) -> None:
+        """The main task waits until all tasks have ended that are no daemons."""
+        me = self.main
+        others = [task for task in self.tasks if task is not me and not task.daemon]
+        while others:
+            others[0].joiners.append(me)
+            self.park(f"the end of {others[0].name}")
+            others = [task for task in self.tasks if task is not me and not task.daemon]
+
+    def stop_others(self) -> None:
+        """Ends all tasks but the main one: `Stopped` is raised where they wait."""
+        self._over = True
+        me = self.main
+        for task in [task for task in self.tasks if task is not me]:
+            if task in self.tasks:
+                self._stop(task)
+        self._ready.clear()
+
+    def _stop(self, task: Task) -> None:
+        """Runs the task alone until it has ended, or waits for ever."""
+        self._ready.clear()
+        task.parked = False
+        task.thrown = Stopped()
+        task.joiners.append(self.main)
+        self.main.parked = True
+        self._ready.append(task)
+        self._give_baton(self.main)
+        self.main.parked = False
+        self.main.thrown = None
+
+    def _stop_again(self, task: Task) -> None:
+        if task is self.main:
+            raise MisuseError("the run is over")
+        task.stops += 1
+        if task.stops < STUBBORN:
+            raise Stopped
+        # It catches everything. Its thread stays behind, without the baton, for ever.
+        self.left_behind.append(task)
+        self.tasks.remove(task)
+        self._ready.clear()
+        self._running = self.main
+        self.main.gate.release()
+        task.gate.acquire()
+
+
+def plain_report(kernel: Kernel) -> str:
+    lines = ["nobody can go on, and nothing is left to happen:"]
+    lines.extend(f"  {task.name} on {task.host.name} waits for {task.waits_for}" for task in kernel.tasks)
+    return "\n".join(lines)

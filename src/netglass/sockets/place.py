@@ -1,0 +1,33 @@
+"""Where a program can run: a host, its descriptors, and the world that makes its time pass."""
+
+from __future__ import annotations
+
+from netglass.build import mypyc_attr
+from netglass.host.host import Host
+from netglass.sockets.sockets import Sockets
+from netglass.world import World
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Place:
+    """`lab` has one for each of its hosts, `drive` one for a machine in real time; `programs` knows only this."""
+
+    __slots__ = ("core", "name", "sockets", "world")
+
+    def __init__(self, core: Host, sockets: Sockets, world: World) -> None:
+        self.name: str = core.name
+        self.core: Host = core
+        self.sockets: Sockets = sockets
+        self.world: World = world
+
+    def flush(self) -> None:
+        """Carries out what calls on `sockets` and `core` brought about; packets go on their way."""
+        raise NotImplementedError
+
+    def resolve(self, name: str) -> tuple[str, ...]:
+        """The addresses of a host by name, IPv4 first; an address is its own; () if nobody has the name."""
+        raise NotImplementedError
+
+    def note(self, subject: str, text: str) -> None:
+        """A line in the trace."""
+        raise NotImplementedError
