@@ -13,7 +13,9 @@ from netglass.times import duration, human
 
 
 def run(rtt: str, retries: int) -> Outcome:
-    scene = Scene(rtt, faults=[blackhole(from_=duration(rtt) // 4)])
+    unplugged = blackhole(from_=duration(rtt) // 4)
+    unplugged.name = "unplugged"
+    scene = Scene(rtt, faults=[unplugged])
     scene.server.spawn(accept_one, 128, ((IPPROTO_TCP, TCP_SYNCNT, retries),))
     scene.client.spawn(connect, (), "500ms")
     scene.net.run(until=f"{300 + 120 * retries} s")

@@ -25,7 +25,9 @@ def play(rtt: str, late: str, gone: bool, third_segment: bool) -> Scene:
     server.tcp.handshake_ack_required = third_segment
     faults = [delay(syn, by=late)]
     if gone:
-        faults.append(blackhole(from_=duration(PATIENCE) + 1))
+        unplugged = blackhole(from_=duration(PATIENCE) + 1)
+        unplugged.name = "unplugged"
+        faults.append(unplugged)
     scene = Scene(rtt, faults, server=server)
     scene.server.spawn(serve)
     scene.client.spawn(connect, (), PATIENCE)
