@@ -42,6 +42,7 @@ _APART: Final[dict[tuple[str, str], float]] = {
     ("departure", "arrival"): 9.0,
 }
 """How far apart two things stand at least that happen at a lifeline one after the other; LINE if not told here."""
+_MARKS: Final = 13.0  # more below an arrow with marks
 _STEP: Final = 8.0  # between two times at least
 _SLANT: Final = 0.135  # of an arrow with the usual delay, a share of the field's width
 _LONGEST: Final = 120.0  # a longer wait is cut
@@ -224,7 +225,7 @@ def _line_count(remarks: list[Remark]) -> int:
 def _field_width(ladder: Ladder) -> float:
     """Room for the longest label; where arrows cross each other, for two labels side by side."""
     widths = {arrow: text_width(label_of(arrow), LABEL) for arrow in ladder.arrows()}
-    needs = [width + 64 for width in widths.values()]
+    needs = [width + 90 for width in widths.values()]
     needs += [width + text_width(arrow.lost, REMARK) + 60 for arrow, width in widths.items() if arrow.lost]
     for one, other in pairwise(widths):
         opposed = one.source == other.destination and one.destination == other.source
@@ -297,14 +298,14 @@ class _Heights:
         if moment.is_arrival:
             if item.arrives == item.sent:
                 y = max(y, self.sent[item])
-            y = self._at(item.destination, y, "arrival", item.ends)
+            y = self._at(item.destination, y, "arrival", item.ends, item)
             self.arrived[item] = y
             return y
-        y = self._at(item.source, y, "departure", item.starts)
+        y = self._at(item.source, y, "departure", item.starts, item)
         self.sent[item] = y
         return y
 
-    def _at(self, column: int, y: float, kind: str, remarks: list[Remark]) -> float:
+    def _at(self, column: int, y: float, kind: str, remarks: list[Remark], arrow: Arrow | None = None) -> float:
         """The place for something at a lifeline: below what was there before, and below its remarks if it has some."""
         for (where, before), last in self.last.items():
             if where == column:
@@ -312,7 +313,7 @@ class _Heights:
         if remarks:
             y = max(y, self.free[column])
             self.free[column] = y + _line_count(remarks) * LINE
-        self.last[column, kind] = y
+        self.last[column, kind] = y + (_MARKS if arrow is not None and arrow.marks else 0)
         return y
 
 
@@ -420,16 +421,16 @@ def _turns(item: Arrow | Remark | Gap, column: int, heights: _Heights) -> list[t
 # -- words on arrows
 
 
-_PLACES: Final = (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8)
+_PLACES: Final = tuple([0.5 + side * step / 40 for step in range(15) for side in ((1, -1) if step else (1,))])
 """Where on its arrow a label may stand, the best place first."""
 
 
 def place_labels(layout: Layout) -> None:
     """Puts each arrow's words above it and its marks below it, where they cover no other arrow and no other words."""
     taken: list[list[Point]] = []
-    lines = [(each.begin, each.end) for each in layout.arrows]
-    for place, placed in enumerate(layout.arrows):
-        others = lines[:place] + lines[place + 1 :]
+    # Arrows that cross many others, because they were delayed, have the longest way to find a place on.
+    for placed in sorted(layout.arrows, key=lambda each: each.end[1] - each.begin[1]):
+        others = [(each.begin, each.end) for each in layout.arrows if each is not placed]
         placed.labels = _labels(placed, others, taken)
         taken += [label.corners() for label in placed.labels]
 
@@ -444,11 +445,14 @@ def _labels(placed: PlacedArrow, lines: list[Line], taken: list[list[Point]]) ->
         above = _best_label(placed, "  ".join(arrow.words[:half]), (False,), lines, taken)
         below = _best_label(placed, "  ".join(arrow.words[half:]), (True,), lines, taken)
         if above[0] + below[0] < clashes:
-            found = [above[1], below[1]]
+            clashes, found = above[0] + below[0], [above[1], below[1]]
+    if clashes and len(arrow.words) > 2:
+        # The other words are told when somebody points at the arrow.
+        shorter = _best_label(placed, "  ".join(arrow.words[:2]), (False, True), lines, taken)
+        found = [shorter[1]] if shorter[0] < clashes else found
     if arrow.marks:
-        text = ", ".join(arrow.marks)
         here = [*taken, *[label.corners() for label in found]]
-        found.append(_best_label(placed, text, (True, False), lines, here, mark=True)[1])
+        found.append(_best_label(placed, ", ".join(arrow.marks), (True, False), lines, here, mark=True)[1])
     if arrow.lost:
         found.append(_lost_label(placed))
     return found

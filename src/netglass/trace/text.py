@@ -414,7 +414,8 @@ def _crowded(moments: list[Moment], limit: int) -> set[Arrow]:
         field = {item.source, item.destination}
         beside = [each for each in flying if {each.source, each.destination} == field]
         if len(beside) > limit:
-            found.update(beside)
+            # What changes a state is drawn to where it arrives.
+            found.update([each for each in beside if not any(remark.kind == STATE for remark in each.ends)])
     return found
 
 
