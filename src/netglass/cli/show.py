@@ -160,6 +160,9 @@ def write_files(
             typer.echo(text)
         else:
             json.write_text(text + "\n", encoding="utf-8")
+    if mermaid is not None and outcome.diagram:
+        mermaid.write_text(outcome.diagram, encoding="utf-8")
+        mermaid = None
     if (svg or html or mermaid or pcapng) and not parts:
         raise MisuseError(f"{experiment.name} is a table; there is no ladder to draw. --json writes its figures")
     for index, part in enumerate(parts):

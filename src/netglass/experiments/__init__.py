@@ -47,7 +47,19 @@ CLOSING: Final = (
     "reuseaddr",
     "out_of_ports",
 )
-RELIABLE: Final[tuple[str, ...]] = ()
+RELIABLE: Final = (
+    "retransmission_timeout",
+    "fast_retransmit",
+    "reordering",
+    "duplicates",
+    "corruption",
+    "zero_window",
+    "window_scaling",
+    "slow_start",
+    "delayed_ack_and_nagle",
+    "keepalive_dead_peer",
+    "states",
+)
 FLOOD: Final = ("syn_flood",)
 
 NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD))

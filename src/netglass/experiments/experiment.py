@@ -89,6 +89,7 @@ class Outcome:
     figures: dict[str, Any]
     parts: Sequence[Part] = ()
     table: Table | None = None
+    diagram: str = ""  # Mermaid text of a picture that is no ladder
 
 
 @dataclass(frozen=True)

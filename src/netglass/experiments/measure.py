@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netglass.probe import Flow
-from netglass.times import NEVER, human
+from netglass.times import HOUR, MINUTE, NEVER, human
 from netglass.trace.recorder import Recorder
 
 
@@ -52,3 +52,13 @@ def after(time: int) -> str:
 def lasting(time: int) -> str:
     """ "for 40 ms", or "for no time at all"."""
     return f"for {human(time)}" if time else "for no time at all"
+
+
+def spoken(time: int) -> str:
+    """A long time as one says it: "2 h 11 min 15 s"."""
+    if time < 2 * MINUTE:
+        return human(time)
+    hours, rest = divmod(time, HOUR)
+    minutes, rest = divmod(rest, MINUTE)
+    words = [f"{hours} h" if hours else "", f"{minutes} min" if minutes else "", human(rest) if rest else ""]
+    return " ".join([word for word in words if word])
