@@ -49,7 +49,7 @@ EXAMPLE = Experiment(
     "What is this?",
     answer,
     (
-        Parameter("rtt", "40ms", "a time"),
+        Parameter("rtt", "40ms", "a time", "1ms", "5s"),
         Parameter("how-many", 3, "a number", 1, 9),
         Parameter("gone", False, "a switch"),
     ),
@@ -66,6 +66,8 @@ def test_parameters_are_read_by_the_kind_of_their_default():
     ("given", "told"),
     [
         ({"rtt": "40"}, "--rtt: a duration needs a unit"),
+        ({"rtt": "6s"}, "--rtt is at most 5 s; not 6s"),
+        ({"rtt": "1us"}, "--rtt is at least 1 ms; not 1us"),
         ({"rtt": 40}, '--rtt takes a time, such as "40ms"'),
         ({"how-many": "many"}, "--how-many takes a whole number, such as 3"),
         ({"how-many": "10"}, "--how-many lies between 1 and 9"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netglass.errors import MisuseError
-from netglass.times import duration
+from netglass.times import duration, human
 from netglass.trace.ladder import Ladder
 from netglass.trace.recorder import Recorder
 
@@ -20,13 +20,13 @@ from netglass.trace.recorder import Recorder
 @dataclass(frozen=True)
 class Parameter:
     """One thing that may be varied. `default` tells its kind: an int, a switch (False), or a duration as text
-    ("40ms"). `least` and `most` bound an int."""
+    ("40ms"). `least` and `most` bound it (a time: as text)."""
 
     name: str
     default: int | str
     help: str
-    least: int = 0
-    most: int = 1 << 32
+    least: int | str = 0
+    most: int | str = 1 << 62
 
     def read(self, text: int | str) -> int | str:
         """The value in `text`; MisuseError says what is right."""
@@ -37,9 +37,13 @@ class Parameter:
         if not isinstance(text, str):
             raise MisuseError(f'--{self.name} takes a time, such as "{self.default}"; not {text!r}')
         try:
-            duration(text)
+            time = duration(text)
         except MisuseError as error:
             raise MisuseError(f"--{self.name}: {error}") from None
+        if time < duration(self.least):
+            raise MisuseError(f"--{self.name} is at least {human(duration(self.least))}; not {text}")
+        if time > duration(self.most):
+            raise MisuseError(f"--{self.name} is at most {human(duration(self.most))}; not {text}")
         return text
 
     def _number(self, text: int | str) -> int:
@@ -47,8 +51,8 @@ class Parameter:
             number = int(text)
         except ValueError:
             raise MisuseError(f"--{self.name} takes a whole number, such as {self.default}; not {text!r}") from None
-        if not self.least <= number <= self.most:
-            raise MisuseError(f"--{self.name} lies between {self.least} and {self.most:,}; not {number:,}")
+        if not int(self.least) <= number <= int(self.most):
+            raise MisuseError(f"--{self.name} lies between {self.least} and {self.most}; not {number}")
         return number
 
     def _switch(self, text: int | str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, accept_one, connect, listed, noted
+from netglass.experiments.scene import RTT, Scene, accept_one, connect, listed, noted
 from netglass.network.faults import drop
 from netglass.network.match import ALL, syn
 from netglass.sockets.constants import IPPROTO_TCP, TCP_SYNCNT
@@ -39,5 +39,5 @@ EXPERIMENT = Experiment(
     "opening",
     "What if a firewall drops the SYN?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"), Parameter("retries", 6, "how often the SYN is repeated", 1, 127)),
+    (RTT, Parameter("retries", 6, "how often the SYN is repeated", 1, 127)),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, accept_one, connect, reached, segments_sent
+from netglass.experiments.experiment import Experiment, Outcome, Part
+from netglass.experiments.scene import RTT, Scene, accept_one, connect, reached, segments_sent
 from netglass.times import human
 
 
@@ -43,5 +43,5 @@ EXPERIMENT = Experiment(
     "opening",
     "How does a connection open, and what does each end know when?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"),),
+    (RTT,),
 )

@@ -144,7 +144,7 @@ EXPERIMENT = Experiment(
     "Why must nobody be able to guess an initial sequence number?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time between any two hosts"),
+        Parameter("rtt", "40ms", "round-trip time between any two hosts", "1us", "900ms"),
         Parameter("isn", 1000, "where the careless server begins every connection", 0, (1 << 32) - 1),
     ),
 )

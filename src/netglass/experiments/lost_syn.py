@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, accept_one, connect, listed, noted
+from netglass.experiments.scene import RTT, Scene, accept_one, connect, listed, noted
 from netglass.network.faults import drop
 from netglass.network.match import syn
 from netglass.times import human
 
 
 def run(rtt: str, losses: int) -> Outcome:
-    scene = Scene(rtt, faults=[drop(syn, times=losses)] if losses else [])
+    scene = Scene(rtt, faults=[drop(syn, times=losses)])
     scene.server.spawn(accept_one)
     scene.client.spawn(connect)
     scene.net.run(until="10 min")
@@ -44,5 +44,5 @@ EXPERIMENT = Experiment(
     "opening",
     "What if the SYN is lost?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"), Parameter("losses", 1, "how many SYNs are lost")),
+    (RTT, Parameter("losses", 1, "how many SYNs are lost", 1)),
 )

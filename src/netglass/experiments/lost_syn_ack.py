@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, accept_one, connect, listed, noted
+from netglass.experiments.experiment import Experiment, Outcome, Part
+from netglass.experiments.scene import RTT, Scene, accept_one, connect, listed, noted
 from netglass.network.faults import drop
 from netglass.network.match import syn_ack
 from netglass.times import human
@@ -40,5 +40,5 @@ EXPERIMENT = Experiment(
     "opening",
     "What if the SYN-ACK is lost?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"),),
+    (RTT,),
 )

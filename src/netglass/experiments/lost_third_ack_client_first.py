@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, Steps, accept_one, connect, reached, receive, resets
+from netglass.experiments.scene import RTT, Scene, Steps, accept_one, connect, reached, receive, resets
 from netglass.lab.io import Io, Stream
 from netglass.network.faults import drop
 from netglass.network.match import third_ack
@@ -69,7 +69,7 @@ EXPERIMENT = Experiment(
     "What if the third ACK is lost, and the client speaks first?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("pause", "100ms", "how long the client thinks before it speaks"),
+        RTT,
+        Parameter("pause", "100ms", "how long the client thinks before it speaks", "0s", "1min"),
     ),
 )

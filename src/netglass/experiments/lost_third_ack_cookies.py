@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.lost_third_ack_server_first import greet
-from netglass.experiments.scene import Scene, Steps, connect, noted, reached, receive
+from netglass.experiments.scene import RTT, Scene, Steps, connect, noted, reached, receive
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io, Stream
 from netglass.network.faults import drop
@@ -56,7 +56,7 @@ EXPERIMENT = Experiment(
     "What if the third ACK is lost, the server speaks first and uses SYN cookies?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("patience", "30s", "how long the client's application waits for the greeting"),
+        RTT,
+        Parameter("patience", "30s", "how long the client's application waits for the greeting", "1s", "30min"),
     ),
 )

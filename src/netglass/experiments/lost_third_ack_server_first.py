@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, Steps, accept_one, connect, listed, noted, reached, receive
+from netglass.experiments.scene import RTT, Scene, Steps, accept_one, connect, listed, noted, reached, receive
 from netglass.lab.io import Io, Stream
 from netglass.network.faults import drop
 from netglass.network.match import third_ack
@@ -25,7 +25,7 @@ def listen_to_greeting(io: Io) -> Steps:
 
 
 def run(rtt: str, losses: int) -> Outcome:
-    scene = Scene(rtt, faults=[drop(third_ack, times=losses)] if losses else [])
+    scene = Scene(rtt, faults=[drop(third_ack, times=losses)])
     scene.server.spawn(greet)
     scene.client.spawn(listen_to_greeting)
     scene.net.run(until="10 min")
@@ -59,7 +59,7 @@ EXPERIMENT = Experiment(
     "What if the third ACK is lost, and the server speaks first?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("losses", 1, "how many of the client's ACKs are lost"),
+        RTT,
+        Parameter("losses", 1, "how many of the client's ACKs are lost", 1),
     ),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, connect, noted, resets
+from netglass.experiments.experiment import Experiment, Outcome, Part
+from netglass.experiments.scene import RTT, Scene, connect, noted, resets
 from netglass.times import human
 
 
@@ -35,5 +35,5 @@ EXPERIMENT = Experiment(
     "opening",
     "What if nobody listens on the port?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"),),
+    (RTT,),
 )

@@ -4,9 +4,10 @@ programs that both ends run."""
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from netglass import errnos
+from netglass.experiments.experiment import Parameter
 from netglass.host.config import HostConfig
 from netglass.lab.host import LabHost
 from netglass.lab.io import Io, Options, Stream
@@ -19,6 +20,9 @@ from netglass.wire.tcp import TcpSegment
 
 Steps = Generator[Any, None, Any]
 """What a program is."""
+
+RTT: Final = Parameter("rtt", "40ms", "round-trip time", "1us", "900ms")
+"""Not longer: from 1 s on the first timers run out before the first answers come."""
 
 
 class Scene:

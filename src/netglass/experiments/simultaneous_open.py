@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, Steps
+from netglass.experiments.scene import RTT, Scene, Steps
 from netglass.lab.io import Io
 from netglass.times import duration, human
 
@@ -61,7 +61,7 @@ EXPERIMENT = Experiment(
     "What if both ends connect at the same time?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("apart", "0ms", "how much later the second one begins"),
+        RTT,
+        Parameter("apart", "0ms", "how much later the second one begins", "0ms", "10s"),
     ),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, Steps, accept_one, connect, noted, receive, resets
+from netglass.experiments.experiment import Experiment, Outcome, Part
+from netglass.experiments.scene import RTT, Scene, Steps, accept_one, connect, noted, receive, resets
 from netglass.lab.io import Io, Stream
 from netglass.network.fault import Verdict
 from netglass.network.faults import ExactFault
@@ -103,5 +103,5 @@ EXPERIMENT = Experiment(
     "opening",
     "What does a segment with SYN and FIN together do?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"),),
+    (RTT,),
 )

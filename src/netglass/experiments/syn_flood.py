@@ -189,12 +189,12 @@ def verdict(rate: int, cells: dict[str, dict[str, Any]], seconds: int, backlog: 
 
 
 def table(figures: dict[str, dict[str, dict[str, Any]]]) -> Table:
+    """Honest clients that connected, their median wait, the peak of the queue, SYNs dropped and cookies sent."""
     rows = [
         (
-            name,
-            f"{int(rate):,}",
-            f"{cell['quick']} of {cell['honest']}",
-            f"{cell['connected']} of {cell['honest']}",
+            name if len(figures) == 1 else f"{int(rate):,}/s {name}",
+            f"{cell['quick']}/{cell['honest']}",
+            f"{cell['connected']}/{cell['honest']}",
             human(cell["median"]) if cell["connected"] else "-",
             f"{cell['peak']:,}",
             f"{cell['dropped']:,}",
@@ -203,7 +203,7 @@ def table(figures: dict[str, dict[str, dict[str, Any]]]) -> Table:
         for rate, cells in figures.items()
         for name, cell in cells.items()
     ]
-    headers = ("defence", "SYN/s", "within 1 s", "connected", "median", "queue, peak", "SYNs dropped", "cookies sent")
+    headers = ("defence", "in 1 s", "in 10 s", "median", "SYN queue", "dropped", "cookies")
     return Table(headers, rows)
 
 
@@ -213,7 +213,7 @@ EXPERIMENT = Experiment(
     "What does a SYN flood do, and what is each defence worth?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time of the honest clients"),
+        Parameter("rtt", "40ms", "round-trip time of the honest clients", "1us", "900ms"),
         Parameter("seconds", 60, "how long the flood lasts, in virtual seconds", 1, 3600),
         Parameter("backlog", 128, "what the victim gives to listen()", 0, 100_000),
         Parameter("rate", 40, "forged SYNs a second", 1, 100_000),

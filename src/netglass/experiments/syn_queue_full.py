@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, Steps, accept_one, connect, listed, noted
+from netglass.experiments.scene import RTT, Scene, Steps, accept_one, connect, listed, noted
 from netglass.host.config import HostConfig
 from netglass.lab.host import LabHost
 from netglass.lab.io import Io
@@ -81,8 +81,8 @@ EXPERIMENT = Experiment(
     "What if the SYN queue is full?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("backlog", 1, "what the server gives to listen()", 0, 50),
+        RTT,
+        Parameter("backlog", 1, "what the server gives to listen()", 1, 50),
         Parameter("retries", 1, "how often the listener repeats a SYN-ACK (TCP_SYNCNT)", 1, 127),
     ),
 )

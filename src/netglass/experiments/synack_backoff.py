@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, accept_one, connect, listed, noted, reached
+from netglass.experiments.scene import RTT, Scene, accept_one, connect, listed, noted, reached
 from netglass.network.faults import blackhole
 from netglass.sockets.constants import IPPROTO_TCP, TCP_SYNCNT
 from netglass.times import duration, human
@@ -46,5 +46,5 @@ EXPERIMENT = Experiment(
     "opening",
     "How long does a server wait for the third segment?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"), Parameter("retries", 5, "how often the SYN-ACK is repeated", 1, 127)),
+    (RTT, Parameter("retries", 5, "how often the SYN-ACK is repeated", 1, 127)),
 )

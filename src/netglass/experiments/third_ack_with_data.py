@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, Steps, accept_one, connect, reached, receive
+from netglass.experiments.experiment import Experiment, Outcome, Part
+from netglass.experiments.scene import RTT, Scene, Steps, accept_one, connect, reached, receive
 from netglass.lab.io import Io, Options, Stream
 from netglass.sockets.constants import IPPROTO_TCP, TCP_QUICKACK
 from netglass.times import human
@@ -69,5 +69,5 @@ EXPERIMENT = Experiment(
     "opening",
     "May the third segment carry data?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"),),
+    (RTT,),
 )

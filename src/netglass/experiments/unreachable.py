@@ -48,5 +48,5 @@ EXPERIMENT = Experiment(
     "opening",
     "What if there is no way to the server?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time to the server; the router is half way"),),
+    (Parameter("rtt", "40ms", "round-trip time to the server; the router is half way", "1us", "900ms"),),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import Scene, Steps, accept_one, connect, noted, reached, receive, resets
+from netglass.experiments.scene import RTT, Scene, Steps, accept_one, connect, noted, reached, receive, resets
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io
 from netglass.network.faults import blackhole, delay
@@ -85,8 +85,8 @@ EXPERIMENT = Experiment(
     "Why does it take three segments, and not two?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("late", "3s", "by how much the SYN is late"),
+        RTT,
+        Parameter("late", "3s", "by how much the SYN is late", PATIENCE, "1min"),
         Parameter("gone", False, "the client has left the network by then"),
     ),
 )
