@@ -256,3 +256,9 @@ def test_no_round_trip_time_breaks_an_answer(name, rtt):
     outcome = by_name(name.replace("_", "-")).run(rtt=rtt)
     assert "-1" not in outcome.answer.split()
     assert " -" not in outcome.answer.replace(" ->", "").replace(" --", "")  # no negative times
+
+
+def test_the_third_ack_finds_the_queue_full_on_the_shortest_path_too():
+    found = figures("accept-queue-full", rtt="8us")["third_ack"]
+    assert found["connect_took"] == 8_000
+    assert found["dropped"] == 2

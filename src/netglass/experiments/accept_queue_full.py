@@ -67,7 +67,10 @@ def figures_of(scene: Scene) -> dict[str, Any]:
 
 
 def run(rtt: str, busy: str) -> Outcome:
-    ack, syn = play(rtt, busy, MILLISECOND, COOKIES_WHEN_FULL), play(rtt, busy, SECOND // 2, COOKIES_WHEN_FULL)
+    ack, syn = (
+        play(rtt, busy, min(MILLISECOND, duration(rtt) // 4), COOKIES_WHEN_FULL),
+        play(rtt, busy, SECOND // 2, COOKIES_WHEN_FULL),
+    )
     cookies = figures_of(play(rtt, busy, SECOND // 2, COOKIES_ALWAYS))
     ignored, turned_away = figures_of(ack), figures_of(syn)
     hosts = ("client", "server", "guest")
