@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import states_from, stayed, way
-from netglass.experiments.scene import Scene, noted
+from netglass.experiments.scene import RTT, Scene, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
 from netglass.times import human
@@ -67,7 +67,7 @@ EXPERIMENT = Experiment(
     "How does a connection close, and why does it take four segments?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("work", "100ms", "what the server still has to do before it closes too"),
+        RTT,
+        Parameter("work", "100ms", "what the server still has to do before it closes too", most="1h"),
     ),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
+from netglass.experiments.experiment import Experiment, Outcome, Part
 from netglass.experiments.measure import states_from, stayed, way
-from netglass.experiments.scene import Scene, noted
+from netglass.experiments.scene import RTT, Scene, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
 from netglass.times import human
@@ -61,5 +61,5 @@ EXPERIMENT = Experiment(
     "closing",
     "What changes if the server closes first?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"),),
+    (RTT,),
 )

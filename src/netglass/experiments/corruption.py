@@ -6,7 +6,8 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import durations
-from netglass.experiments.talk import START, Talk
+from netglass.experiments.scene import RTT
+from netglass.experiments.talk import SIZE, START, Talk
 from netglass.network.fault import Verdict
 from netglass.network.faults import ExactFault, corrupt
 from netglass.network.match import data
@@ -70,7 +71,13 @@ EXPERIMENT = Experiment(
     "What if bits flip on the way?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("bit", 800, "which bit of the packet flips; 0 is the first of the IP header, the data begins at 416"),
+        RTT,
+        Parameter(
+            "bit",
+            800,
+            "which bit of the packet flips; 0 is the first of the IP header, the data begins at 416",
+            0,
+            8 * (HEADERS + SIZE) - 1,
+        ),
     ),
 )

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.reordering import is_dsack
+from netglass.experiments.scene import RTT
 from netglass.experiments.talk import SIZE, START, Talk
 from netglass.network.faults import duplicate
 from netglass.network.match import data
 
 
 def run(rtt: str, copies: int) -> Outcome:
-    if copies < 1:
-        raise MisuseError(f"--copies is 1 or more; this is {copies}")
     talk = Talk(rtt, 3, [duplicate(data.from_("client"), nth=2, copies=copies)])
     thrown_away = talk.scene.server.core.counters.counts.get("duplicate-data", 0)
     thrown_away += talk.scene.server.core.counters.counts.get("sequence-outside-window", 0)
@@ -52,7 +50,7 @@ EXPERIMENT = Experiment(
     "What if the network delivers a segment twice?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("copies", 1, "how many times more the second segment arrives"),
+        RTT,
+        Parameter("copies", 1, "how many times more the second segment arrives", 1, 20),
     ),
 )

@@ -7,6 +7,7 @@ from typing import Any
 from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import durations
+from netglass.experiments.scene import RTT
 from netglass.experiments.talk import START, Talk
 from netglass.network.faults import drop
 from netglass.network.match import data
@@ -14,8 +15,8 @@ from netglass.times import human
 
 
 def run(rtt: str, segments: int, lost: int) -> Outcome:
-    if not 1 <= lost <= segments <= 10:
-        raise MisuseError(f"--lost is one of the segments, and --segments at most 10; these are {lost} and {segments}")
+    if lost > segments:
+        raise MisuseError(f"--lost is one of the segments, 1 to {segments}; this is {lost}")
     talk = Talk(rtt, segments, [drop(data.from_("client"), nth=lost)])
     timeouts = [each for each in talk.trace.timers("client", "retransmission") if each.time > START]
     blocks = [each for each in talk.acks() if each.segment is not None and each.segment.sack]
@@ -57,8 +58,8 @@ EXPERIMENT = Experiment(
     "How does TCP notice a loss without waiting for a timeout?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("segments", 5, "how many are sent at once"),
-        Parameter("lost", 2, "which of them is lost"),
+        RTT,
+        Parameter("segments", 5, "how many are sent at once", 1, 10),
+        Parameter("lost", 2, "which of them is lost", 1, 10),
     ),
 )

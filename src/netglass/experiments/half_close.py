@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import states_from, stayed, way
-from netglass.experiments.scene import Scene, error_name, noted
+from netglass.experiments.scene import RTT, Scene, error_name, noted
 from netglass.lab.io import Io, Stream
 from netglass.lab.process import Steps
 from netglass.times import human
@@ -100,7 +100,7 @@ EXPERIMENT = Experiment(
     "Can one end stop sending and still receive?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("answers", 2, "segments that the server still sends"),
+        RTT,
+        Parameter("answers", 2, "segments that the server still sends", 1, 100),
     ),
 )

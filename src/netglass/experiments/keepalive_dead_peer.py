@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
 from netglass.experiments.measure import spoken
-from netglass.experiments.scene import Scene, Steps, error_name, noted
+from netglass.experiments.scene import RTT, Scene, Steps, error_name, noted
 from netglass.lab.io import Io, Options
 from netglass.network.faults import blackhole
 from netglass.sockets.constants import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL
@@ -93,9 +93,9 @@ EXPERIMENT = Experiment(
     "How does an idle connection notice that the other end is gone?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("idle", "60s", "silence before the first probe (TCP_KEEPIDLE)"),
-        Parameter("interval", "10s", "between two probes (TCP_KEEPINTVL)"),
-        Parameter("count", 3, "probes without an answer (TCP_KEEPCNT)"),
+        RTT,
+        Parameter("idle", "60s", "silence before the first probe (TCP_KEEPIDLE)", "1s", "5h"),
+        Parameter("interval", "10s", "between two probes (TCP_KEEPINTVL)", "1s", "1h"),
+        Parameter("count", 3, "probes without an answer (TCP_KEEPCNT)", 1, 10),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
 from netglass.experiments.measure import after, states_from
-from netglass.experiments.scene import Scene, error_name, noted
+from netglass.experiments.scene import RTT, Scene, error_name, noted
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io, Stream
 from netglass.lab.process import Steps, Wait
@@ -110,7 +110,7 @@ EXPERIMENT = Experiment(
     "What happens to data that is not sent yet when I close()?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("seconds", 5, "for how long close() may wait"),
+        RTT,
+        Parameter("seconds", 5, "for how long close() may wait", 1, 1000),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import durations, states_from, stayed, way
-from netglass.experiments.scene import Scene, noted
+from netglass.experiments.scene import RTT, Scene, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
 from netglass.network.faults import drop
@@ -63,7 +63,7 @@ EXPERIMENT = Experiment(
     "What if the FIN is lost?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("losses", 1, "how many times in a row it is lost"),
+        RTT,
+        Parameter("losses", 1, "how many times in a row it is lost", 0, 7),
     ),
 )

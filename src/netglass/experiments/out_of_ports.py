@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
-from netglass.experiments.scene import Scene, error_name
+from netglass.experiments.scene import RTT, Scene, error_name
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io, Stream, failure
 from netglass.lab.process import Steps
@@ -85,8 +84,6 @@ class Client:
 
 
 def run(rtt: str, ports: int) -> Outcome:
-    if not 1 <= ports <= 1000:
-        raise MisuseError(f"--ports lies between 1 and 1000; this is {ports}")
     config = HostConfig()
     config.port_range = (FIRST_PORT, FIRST_PORT + ports - 1)
     scene = Scene(rtt, client=config)
@@ -128,7 +125,7 @@ EXPERIMENT = Experiment(
     "What happens when a client runs out of ports?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("ports", 2, "how many ports the client has"),
+        RTT,
+        Parameter("ports", 2, "how many ports the client has", 1, 200),
     ),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
+from netglass.experiments.scene import RTT
 from netglass.experiments.talk import START, Talk
 from netglass.network.faults import delay
 from netglass.network.match import data
@@ -13,8 +13,6 @@ from netglass.times import human
 
 
 def run(rtt: str, overtake: int, by: str) -> Outcome:
-    if not 1 <= overtake <= 9:
-        raise MisuseError(f"--overtake lies between 1 and 9; this is {overtake}")
     few = Talk(rtt, overtake + 1, [delay(data.from_("client"), by=by)])
     many = Talk(rtt, 6, [delay(data.from_("client"), by=by)])
     dsacks = [
@@ -61,8 +59,8 @@ EXPERIMENT = Experiment(
     "What if segments overtake each other on the way?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("overtake", 2, "how many segments overtake the first"),
-        Parameter("by", "5ms", "how late the first one is"),
+        RTT,
+        Parameter("overtake", 2, "how many segments overtake the first", 1, 9),
+        Parameter("by", "5ms", "how late the first one is", most="1h"),
     ),
 )

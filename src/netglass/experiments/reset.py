@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
+from netglass.experiments.experiment import Experiment, Outcome, Part
 from netglass.experiments.measure import states_from, way
-from netglass.experiments.scene import Scene, error_name, noted
+from netglass.experiments.scene import RTT, Scene, error_name, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
 from netglass.times import human
@@ -70,5 +70,5 @@ EXPERIMENT = Experiment(
     "closing",
     "What does a RST do, and what does the application see of it?",
     run,
-    (Parameter("rtt", "40ms", "round-trip time"),),
+    (RTT,),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import durations
+from netglass.experiments.scene import RTT
 from netglass.experiments.talk import START, Talk
 from netglass.network.faults import drop
 from netglass.network.match import data
@@ -52,7 +53,7 @@ EXPERIMENT = Experiment(
     "What if a segment is lost?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("losses", 3, "how many times in a row it is lost"),
+        RTT,
+        Parameter("losses", 3, "how many times in a row it is lost", 0, 100),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
-from netglass.experiments.scene import Scene, error_name, noted
+from netglass.experiments.scene import RTT, Scene, error_name, noted
 from netglass.lab.io import Io, Options
 from netglass.lab.process import Steps
 from netglass.sockets.constants import SO_REUSEADDR, SOL_SOCKET
@@ -92,7 +92,7 @@ EXPERIMENT = Experiment(
     "Why can a server not be started again at once (address already in use)?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("pause", "2s", "when it is started again; after 2 MSL nothing is in the way"),
+        RTT,
+        Parameter("pause", "2s", "when it is started again; after 2 MSL nothing is in the way", "1s", "10min"),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import states_from, stayed, way
-from netglass.experiments.scene import Scene, noted
+from netglass.experiments.scene import RTT, Scene, noted
 from netglass.lab.io import Io, Stream
 from netglass.lab.process import Steps
 from netglass.times import SECOND, duration, human
@@ -66,9 +66,12 @@ EXPERIMENT = Experiment(
     "What if both ends close at the same time?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
+        RTT,
         Parameter(
-            "later", "0ms", "how much later the server closes; from half a round trip on it is no longer simultaneous"
+            "later",
+            "0ms",
+            "how much later the server closes; from half a round trip on it is no longer simultaneous",
+            most="10s",
         ),
     ),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
 from netglass.experiments.scene import Scene, Steps, noted
 from netglass.host.config import HostConfig
@@ -33,8 +32,6 @@ def call(io: Io, size: int) -> Steps:
 
 
 def run(rtt: str, kilobytes: int, initial: int, lost: int) -> Outcome:
-    if not (1 <= kilobytes <= 1000 and 1 <= initial <= 100):
-        raise MisuseError("--kilobytes lies between 1 and 1000, --initial between 1 and 100")
     config = HostConfig()
     config.tcp.initial_cwnd = initial
     config.tcp.slow_start_after_idle = False
@@ -100,9 +97,9 @@ EXPERIMENT = Experiment(
     "Why does a connection begin slowly?",
     run,
     (
-        Parameter("rtt", "100ms", "round-trip time"),
-        Parameter("kilobytes", 200, "how much is sent"),
-        Parameter("initial", 10, "initial window in segments"),
-        Parameter("lost", 0, "which segment is lost, 0 for none"),
+        Parameter("rtt", "100ms", "round-trip time", "1ms", "900ms"),
+        Parameter("kilobytes", 200, "how much is sent", 1, 1000),
+        Parameter("initial", 10, "initial window in segments", 1, 100),
+        Parameter("lost", 0, "which segment is lost, 0 for none", 0, 1000),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import after, states_from, stayed, way
-from netglass.experiments.scene import Scene, noted
+from netglass.experiments.scene import RTT, Scene, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
 from netglass.times import duration, human
@@ -77,7 +77,9 @@ EXPERIMENT = Experiment(
     "When are three segments enough to close?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("work", "0ms", "how long the server takes until it closes too; more than 40ms makes it four"),
+        RTT,
+        Parameter(
+            "work", "0ms", "how long the server takes until it closes too; more than 40ms makes it four", most="40s"
+        ),
     ),
 )

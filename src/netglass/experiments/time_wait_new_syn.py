@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import entered
-from netglass.experiments.scene import Scene
+from netglass.experiments.scene import RTT, Scene
 from netglass.host.config import HostConfig
 from netglass.lab.host import LabHost
 from netglass.lab.io import Io
@@ -108,7 +108,7 @@ EXPERIMENT = Experiment(
     "What if a SYN comes for a connection that is in TIME-WAIT?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("after", "5s", "when the SYN comes"),
+        RTT,
+        Parameter("after", "5s", "when the SYN comes", "3s", "50s"),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
-from netglass.experiments.scene import Scene, error_name, noted
+from netglass.experiments.scene import RTT, Scene, error_name, noted
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io, Stream
 from netglass.lab.process import Steps
@@ -144,7 +144,13 @@ EXPERIMENT = Experiment(
     "What can an old duplicate do if nobody waits for it to die?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("late", "3s", "how long the old copy is held up; less than 2 s, and it meets no new connection"),
+        RTT,
+        Parameter(
+            "late",
+            "3s",
+            "how long the old copy is held up; less than 2 s, and it meets no new connection",
+            "500ms",
+            "50s",
+        ),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import states_from, way
-from netglass.experiments.scene import Scene, error_name, noted
+from netglass.experiments.scene import RTT, Scene, error_name, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
 from netglass.trace.recorder import Recorder
@@ -98,7 +98,7 @@ EXPERIMENT = Experiment(
     "Why does my close() send a RST?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("body", 500, "bytes that the server does not read"),
+        RTT,
+        Parameter("body", 500, "bytes that the server does not read", 0, 10_000),
     ),
 )

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Table
 from netglass.experiments.scene import Steps
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io, Stream
 from netglass.lab.network import Network
-from netglass.network.units import rate_bps
 from netglass.times import SECOND, duration, human
 
-MEGABYTE = 1_000_000
+MEGABYTE = MEGABIT = 1_000_000
 PIECE = bytes(100_000)
 
 
 class Transfer:
     """So many bytes from the client to the server over a path with a rate."""
 
-    def __init__(self, rtt: str, rate: str, size: int, scaling: bool) -> None:
+    def __init__(self, rtt: str, rate: int, size: int, scaling: bool) -> None:
         self.size = size
         self.largest_window = 0
         self.first_at = 0
@@ -60,12 +58,10 @@ class Transfer:
         self.largest_window = max(self.largest_window, info["tcpi_snd_wnd"])
 
 
-def run(rtt: str, rate: str, megabytes: int) -> Outcome:
-    if not 1 <= megabytes <= 10:
-        raise MisuseError(f"--megabytes lies between 1 and 10; this is {megabytes}")
+def run(rtt: str, megabits: int, megabytes: int) -> Outcome:
     size = megabytes * MEGABYTE
-    without, with_scaling = (Transfer(rtt, rate, size, scaling) for scaling in (False, True))
-    product = rate_bps(rate) // 8 * duration(rtt) // SECOND
+    without, with_scaling = (Transfer(rtt, megabits * MEGABIT, size, scaling) for scaling in (False, True))
+    product = megabits * MEGABIT // 8 * duration(rtt) // SECOND
     bound = without.largest_window * 8 * SECOND // duration(rtt)
     figures: dict[str, Any] = {
         "bandwidth_delay_product": product,
@@ -79,23 +75,23 @@ def run(rtt: str, rate: str, megabytes: int) -> Outcome:
     }
     answer = (
         f"A sender may have one window of bytes under way, then it must wait a round trip for their acknowledgement. The window field has 16 bits: "
-        f"at most {without.largest_window:,} bytes every {human(duration(rtt))}, which is {megabits(bound)}, however fast the path is. This one "
-        f"({rate}) holds {product:,} bytes at a time (bandwidth times delay). The window scale option in the SYNs says by how many "
+        f"at most {without.largest_window:,} bytes every {human(duration(rtt))}, which is {mbit(bound)}, however fast the path is. This one "
+        f"({megabits} Mbit/s) holds {product:,} bytes at a time (bandwidth times delay). The window scale option in the SYNs says by how many "
         f"bits each end shifts its windows (RFC 7323 §2): {with_scaling.largest_window:,} bytes. {megabytes} MB took {human(without.took)} without "
-        f"it and {human(with_scaling.took)} with it ({megabits(without.rate_bps)} and {megabits(with_scaling.rate_bps)}, slow start "
+        f"it and {human(with_scaling.took)} with it ({mbit(without.rate_bps)} and {mbit(with_scaling.rate_bps)}, slow start "
         f"included). A middlebox that strips the option from SYNs makes exactly this happen."
     )
     table = Table(
         ("window scaling", "largest window", f"{megabytes} MB took", "rate"),
         [
-            ("off", f"{without.largest_window:,}", human(without.took), megabits(without.rate_bps)),
-            ("on", f"{with_scaling.largest_window:,}", human(with_scaling.took), megabits(with_scaling.rate_bps)),
+            ("off", f"{without.largest_window:,}", human(without.took), mbit(without.rate_bps)),
+            ("on", f"{with_scaling.largest_window:,}", human(with_scaling.took), mbit(with_scaling.rate_bps)),
         ],
     )
     return Outcome(answer, figures, table=table)
 
 
-def megabits(bps: int) -> str:
+def mbit(bps: int) -> str:
     return f"{bps / 1_000_000:.1f} Mbit/s"
 
 
@@ -105,8 +101,8 @@ EXPERIMENT = Experiment(
     "Why is a long path slow without window scaling?",
     run,
     (
-        Parameter("rtt", "200ms", "round-trip time"),
-        Parameter("rate", "100 Mbit/s", "rate of the path"),
-        Parameter("megabytes", 2, "how much is sent"),
+        Parameter("rtt", "200ms", "round-trip time", "1ms", "900ms"),
+        Parameter("megabits", 100, "rate of the path, in Mbit/s", 1, 1000),
+        Parameter("megabytes", 2, "how much is sent", 1, 10),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 from netglass import errnos
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import durations, lasting, states_from, stayed
-from netglass.experiments.scene import Scene, noted
+from netglass.experiments.scene import RTT, Scene, noted
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io, Stream
 from netglass.lab.process import Steps
@@ -98,7 +98,7 @@ EXPERIMENT = Experiment(
     "Why does the end that closes first have to wait for 2 MSL?",
     run,
     (
-        Parameter("rtt", "40ms", "round-trip time"),
-        Parameter("msl", "0ms", "maximum segment lifetime that the client believes in"),
+        RTT,
+        Parameter("msl", "0ms", "maximum segment lifetime that the client believes in", most="10min"),
     ),
 )
