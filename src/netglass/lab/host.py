@@ -11,7 +11,7 @@ from netglass.lab.machine import Machine
 from netglass.lab.process import Process, Program
 from netglass.lab.scene import Scene
 from netglass.sockets.place import Place
-from netglass.wire.address import text
+from netglass.wire.address import parse, text
 from netglass.wire.ip import IpPacket
 from netglass.world import World
 
@@ -68,6 +68,10 @@ class LabHost(Place):
     def resolve(self, name: str) -> tuple[str, ...]:
         """The addresses of a host of the network, IPv4 first; () if nobody has the name."""
         return self.machine.scene.directory.resolve(name)
+
+    def name_of(self, address: str) -> str:
+        """The name of the host that has this address; "" if none has."""
+        return self.machine.scene.directory.names.get(parse(address), "")
 
     def note(self, subject: str, text: str) -> None:
         self.machine.scene.note(self.name, subject, text)

@@ -28,6 +28,10 @@ class Place:
         """The addresses of a host by name, IPv4 first; an address is its own; () if nobody has the name."""
         raise NotImplementedError
 
+    def name_of(self, address: str) -> str:
+        """Whose address it is; "" if nobody's."""
+        raise NotImplementedError
+
     def note(self, subject: str, text: str) -> None:
         """A line in the trace."""
         raise NotImplementedError

@@ -118,16 +118,18 @@ class Sockets:
         if kind == SOCK_STREAM:
             if protocol not in (IPPROTO_IP, IPPROTO_TCP):
                 return -EPROTONOSUPPORT
-            return self._open(StreamSocket(self.host, family), bits)
+            return self.adopt(StreamSocket(self.host, family), bits)
         if kind == SOCK_DGRAM:
             if protocol not in (IPPROTO_IP, IPPROTO_UDP):
                 return -EPROTONOSUPPORT
-            return self._open(DatagramSocket(self.host, family), bits)
+            return self.adopt(DatagramSocket(self.host, family), bits)
         if kind == SOCK_RAW:
-            return -EPROTONOSUPPORT if protocol == 0 else self._open(RawSocket(self.host, family, protocol), bits)
+            return -EPROTONOSUPPORT if protocol == 0 else self.adopt(RawSocket(self.host, family, protocol), bits)
         return -ESOCKTNOSUPPORT if 0 <= kind <= 10 else -EINVAL
 
-    def _open(self, description: Description, bits: int) -> int:
+    def adopt(self, description: Description, bits: int = 0) -> int:
+        """A descriptor for `description`, which may be of a kind that is not of the network (a pipe), or -EMFILE.
+        `bits`: SOCK_NONBLOCK, SOCK_CLOEXEC."""
         fd = self._install(description, FIRST_DESCRIPTOR)
         if fd >= 0:
             description.flags |= bits & SOCK_NONBLOCK
@@ -294,7 +296,7 @@ class Sockets:
         accepted = description.accept(now)
         if isinstance(accepted, int):
             return accepted
-        return self._open(accepted, flags), accepted.remote_address()
+        return self.adopt(accepted, flags), accepted.remote_address()
 
     def _full(self) -> bool:
         return len(self._descriptions) >= self.limit - FIRST_DESCRIPTOR
