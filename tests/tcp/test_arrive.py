@@ -96,6 +96,16 @@ def test_syn_is_retransmitted_doubling_and_then_given_up() -> None:
     assert len(tcp.sent) == 6
 
 
+def test_linux_repeats_the_first_syns_each_second() -> None:
+    config = plain()
+    config.syn_linear_timeouts = 4
+    tcp = syn_sent(config=config)
+    waits = []
+    while tcp.state is SYN_SENT:
+        waits.append(tcp.wait_for_timer() // 1_000_000_000)
+    assert waits == [1, 1, 1, 1, 1, 2, 4, 8, 16, 32, 64]
+
+
 # -- SYN-RECEIVED
 
 

@@ -113,3 +113,15 @@ def test_a_buffer_smaller_than_a_segment_still_opens() -> None:
     tcp.sent.clear()
     tcp.inject(ACK, seq=5999, ack=1000, data=b"?")
     assert tcp.expect(ACK, ack=6000).window == 1000
+
+
+def test_an_idle_window_is_cut_once_however_often_one_asks() -> None:
+    settings = TcpSettings()
+    settings.cork = True
+    tcp = established(snd_nxt=1000, rcv_nxt=5000, settings=settings)
+    before = tcp.tcb.recovery.cc.cwnd
+    tcp.now += 10_000_000_000
+    tcp.send(b"held by the cork")
+    for _ in range(5):
+        tcp.expect_nothing()
+    assert tcp.tcb.recovery.cc.cwnd == before

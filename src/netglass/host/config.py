@@ -54,7 +54,7 @@ class HostConfig:
             self._set_several(name, numbers)
         elif most == 1:
             self._set_switch(name, numbers[0] == 1)
-        elif not self._set_time(name, numbers[0]):
+        elif not (self._set_time(name, numbers[0]) or self._set_retries(name, numbers[0])):
             self._set_number(name, numbers[0])
 
     def _set_several(self, name: str, numbers: list[int]) -> None:
@@ -111,11 +111,11 @@ class HostConfig:
                 return False
         return True
 
-    def _set_number(self, name: str, number: int) -> None:
+    def _set_retries(self, name: str, number: int) -> bool:
         tcp = self.tcp
         match name:
-            case "net.ipv4.tcp_reordering":
-                tcp.reordering = number
+            case "net.ipv4.tcp_syn_linear_timeouts":
+                tcp.syn_linear_timeouts = number
             case "net.ipv4.tcp_syn_retries":
                 tcp.syn_retries = number
             case "net.ipv4.tcp_synack_retries":
@@ -124,6 +124,15 @@ class HostConfig:
                 tcp.retries2 = number
             case "net.ipv4.tcp_orphan_retries":
                 tcp.orphan_retries = number or 8  # Linux tcp_orphan_retries(): 0 means 8
+            case _:
+                return False
+        return True
+
+    def _set_number(self, name: str, number: int) -> None:
+        tcp = self.tcp
+        match name:
+            case "net.ipv4.tcp_reordering":
+                tcp.reordering = number
             case "net.ipv4.tcp_keepalive_probes":
                 tcp.keepalive_probes = number
             case "net.ipv4.tcp_syncookies":
@@ -178,6 +187,7 @@ _SYSCTLS: Final[dict[str, tuple[int, int, int]]] = {
     "net.ipv4.tcp_rto_min_us": (1, 1, _MOST),
     "net.ipv4.tcp_sack": _SWITCH,
     "net.ipv4.tcp_slow_start_after_idle": _SWITCH,
+    "net.ipv4.tcp_syn_linear_timeouts": (1, 0, 127),
     "net.ipv4.tcp_syn_retries": (1, 1, 127),
     "net.ipv4.tcp_synack_retries": (1, 0, 255),
     "net.ipv4.tcp_syncookies": (1, 0, 2),
@@ -214,6 +224,7 @@ def _copy_tcp(to: TcpConfig, other: TcpConfig) -> None:
     to.delayed_ack = other.delayed_ack
     to.quick_acks = other.quick_acks
     to.reordering = other.reordering
+    to.syn_linear_timeouts = other.syn_linear_timeouts
     to.syn_retries = other.syn_retries
     to.synack_retries = other.synack_retries
     to.syn_ack_rto = other.syn_ack_rto

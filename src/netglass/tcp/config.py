@@ -45,6 +45,7 @@ class TcpConfig:
         "slow_start_after_idle",
         "somaxconn",
         "syn_ack_rto",
+        "syn_linear_timeouts",
         "syn_queue_limit",
         "syn_retries",
         "synack_retries",
@@ -76,6 +77,9 @@ class TcpConfig:
         )
         self.reordering: int = 3  # tcp_reordering: duplicate ACKs that mean a loss (RFC 5681 §3.2)
         self.syn_retries: int = 6  # tcp_syn_retries
+        # tcp_syn_linear_timeouts: SYNs repeated each second before they double. Linux 6.5 and later: 4. Here 0, as RFC
+        # 6298.
+        self.syn_linear_timeouts: int = 0
         self.synack_retries: int = 5  # tcp_synack_retries
         self.syn_ack_rto: int = 1 * SECOND
         self.retries2: int = 15  # tcp_retries2

@@ -67,16 +67,19 @@ def delayed_ack(tcb: Tcb, now: int) -> None:
 
 def handshake_retransmission(tcb: Tcb, now: int) -> None:
     """SYN, or the SYN-ACK of a simultaneous open, again; doubled each time (RFC 6298 §5.5), until the retries are used
-    up."""
+    up. Linux repeats the first few SYNs without doubling (tcp_syn_linear_timeouts)."""
     tcb.fired("retransmission", now)
     limit = tcb.settings.syn_count
     if limit < 0:
         limit = tcb.config.syn_retries if tcb.state is SYN_SENT else tcb.config.synack_retries
+    linear = tcb.config.syn_linear_timeouts if tcb.state is SYN_SENT else 0
+    limit += linear
     if tcb.syn_retries >= limit or user_timeout_over(tcb, tcb.syn_sent_at, now):
         give_up(tcb, now)
         return
     tcb.syn_retries += 1
-    tcb.backoff += 1
+    if tcb.syn_retries > linear:
+        tcb.backoff += 1
     tcb.due |= SYN_DUE
     tcb.retransmit_at = now + tcb.rtt.backed_off(tcb.backoff)
 

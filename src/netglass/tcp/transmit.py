@@ -131,11 +131,11 @@ def new_text(tcb: Tcb, now: int) -> TcpSegment | None:
         if tcb.snd_closed and tcb.snd_fin < 0:
             return fin_alone(tcb, now)
         return None
-    if tcb.last_sent_at < now and tcb.snd_una == seq:
-        restart_after_idle(tcb, now)
     size = sendable(tcb, left, now)
     if size <= 0:
         return None
+    if tcb.last_sent_at < now and tcb.snd_una == seq:
+        size = restart_after_idle(tcb, size, now)
     flags = ACK
     end = seq + size
     if end == tcb.sending.end:
@@ -218,11 +218,18 @@ def nagle_holds(tcb: Tcb) -> bool:
     return not tcb.settings.nodelay and tcb.small_end > tcb.snd_una
 
 
-def restart_after_idle(tcb: Tcb, now: int) -> None:
-    """RFC 5681 §4.1: after an idle time of more than one RTO the window is no longer known to be right."""
+def restart_after_idle(tcb: Tcb, size: int, now: int) -> int:
+    """RFC 5681 §4.1: after an idle time of more than one RTO the window is no longer known to be right. Returns what
+    may
+    still go out of `size` bytes."""
     idle = now - tcb.last_sent_at
-    if tcb.config.slow_start_after_idle and idle > tcb.rtt.rto:
-        tcb.recovery.cc.idle(idle, tcb.rtt.rto, now)
+    if not tcb.config.slow_start_after_idle or idle <= tcb.rtt.rto:
+        return size
+    tcb.recovery.cc.idle(idle, tcb.rtt.rto, now)
+    allowed = tcb.recovery.send_allowance()
+    if size <= allowed:
+        return size
+    return max(allowed - allowed % tcb.mss, min(size, tcb.mss))
 
 
 def fin_alone(tcb: Tcb, now: int) -> TcpSegment | None:
@@ -260,6 +267,7 @@ def retransmission(tcb: Tcb, lost: SentRange, now: int) -> TcpSegment:
 
 
 def sent_text(tcb: Tcb, seq: int, chunks: tuple[Buffer, ...], size: int, flags: int, now: int) -> TcpSegment:
+    tcb.last_sent_at = now
     if size:
         tcb.out_data_segments += 1
     if tcb.retransmit_at == NEVER:
@@ -291,7 +299,6 @@ def finish(tcb: Tcb, seq: int, chunks: tuple[Buffer, ...], size: int, flags: int
         tcb.rcv_adv = edge
     tcb.rcv_wup = rcv_nxt
     tcb.out_segments += 1
-    tcb.last_sent_at = now
     sack: tuple[tuple[int, int], ...] = ()
     if tcb.sack_ok and (tcb.received.waiting or tcb.dsack is not None):
         sack = sack_blocks(tcb)
