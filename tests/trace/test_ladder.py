@@ -210,3 +210,37 @@ sequenceDiagram
 """
     )
     assert "h0-xh1: 0: FIN,ACK seq=1 ack=1 win=65535 ✗ drop FIN" in Ladder.of(two_losses()).mermaid()
+
+
+def test_a_host_that_talks_to_itself():
+    net = Network()
+    box, other = net.host("box"), net.host("other")
+    net.cable(box, other, delay="5 ms")
+    trace = Recorder()
+    net.observe(trace)
+
+    def serve(io):
+        listener = io.listen(80)
+        stream = yield from listener.accept()
+        yield from stream.receive_all()
+        stream.close()
+
+    def ask(io):
+        stream = yield from io.connect("box", 80)
+        yield from stream.send(b"x" * 50)
+        stream.close()
+        with pytest.raises(ConnectionRefusedError):
+            yield from io.connect("other", 81)
+
+    box.spawn(serve)
+    box.spawn(ask)
+    net.run()
+    ladder = Ladder.of(trace)
+    assert ladder.hosts == ["box", "other"]
+    turned = [each for each in ladder.arrows() if each.source == each.destination]
+    assert [each.kind for each in turned] == ["syn", "syn-ack", "ack", "data", "fin", "ack", "fin", "ack"]
+    assert len(ladder.arrows()) == 10  # and the refusal
+    assert texts(turned[0].ends) == [":80 SYN-RECEIVED", "SYN queue 1"]
+    assert ladder.text().count("◄") == 9  # the RST too
+    assert ladder.svg().count("<polyline") == 8
+    assert Ladder.of(trace, flow=turned[0].first.flow).text().count("►") == 8

@@ -9,6 +9,7 @@ A host is a lane: the outer ones are a line, with the remarks outside of it; an 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -42,12 +43,15 @@ _APART: Final[dict[tuple[str, str], float]] = {
     ("departure", "arrival"): 9.0,
 }
 """How far apart two things stand at least that happen at a lifeline one after the other; LINE if not told here."""
+_LOOP: Final = 10.0  # from the way out to the way back of what a host sends to itself
 _MARKS: Final = 13.0  # more below an arrow with marks
 _STEP: Final = 8.0  # between two times at least
 _SLANT: Final = 0.135  # of an arrow with the usual delay, a share of the field's width
 _LONGEST: Final = 120.0  # a longer wait is cut
 _CUT: Final = 62.0  # what is left of it
 _GAP: Final = 46.0
+_STRETCHES: Final = (1.3, 1.6, 2.0)
+_FEW: Final = 60  # arrows: with more, trying other sizes takes too long and helps too little
 _MARGIN: Final = 18.0
 _WIDEST_REMARK: Final = 150.0
 _WIDE_ENOUGH: Final = 500.0  # for arrows that cross; longer labels take two lines
@@ -102,6 +106,7 @@ class PlacedArrow:
     arrow: Arrow
     begin: Point
     end: Point
+    turn: float = 0.0  # where an arrow from a host to itself turns round; 0: it is straight
     labels: list[Label] = field(default_factory=list)
 
 
@@ -140,6 +145,8 @@ class PlacedGap:
 @dataclass
 class Layout:
     title: str
+    stretch: float = 1.0  # more room than usual between arrows
+    clashes: int = 0  # how much of the labels is covered or left out
     width: float = 0.0
     height: float = 0.0
     slant: float = 0.0  # how far an arrow with the usual delay comes down
@@ -156,8 +163,20 @@ class Layout:
 
 
 def lay_out(ladder: Ladder, title: str = "") -> Layout:
-    """The picture of a ladder."""
-    layout = Layout(title)
+    """The picture of a ladder: as narrow and low as lets every label stand free, if one of these sizes does."""
+    best = _lay_out(ladder, title, 1.0)
+    if len(best.arrows) > _FEW:
+        return best
+    for stretch in _STRETCHES:
+        if best.clashes < 3 * (stretch - 1):
+            break
+        larger = _lay_out(ladder, title, stretch)
+        best = larger if larger.clashes < best.clashes else best
+    return best
+
+
+def _lay_out(ladder: Ladder, title: str, stretch: float) -> Layout:
+    layout = Layout(title, stretch)
     _place_lanes(layout, ladder)
     heights = _Heights(layout, ladder)
     heights.place()
@@ -174,11 +193,11 @@ def _place_lanes(layout: Layout, ladder: Ladder) -> None:
     widths = [_remarks_width(ladder, column) for column in range(len(ladder.hosts))]
     times = [text_width(ladder.since(moment.time), TIME) for moment in ladder.moments()]
     layout.axis = _MARGIN + max(times, default=0.0) + 7
-    x = layout.axis + 12 + (widths[0] if len(widths) > 1 else 0.0)
+    x = layout.axis + 12 + (widths[0] if len(widths) > 1 else _field_width(ladder))
     heads = [max(text_width(name, NAME, True), text_width(label, REMARK)) for name, label in _heads(ladder)]
     x = max(x, _MARGIN + heads[0] / 2) if heads else x
     field_width = _field_width(ladder)
-    layout.slant = _SLANT * field_width
+    layout.slant = _SLANT * field_width * layout.stretch
     last = len(ladder.hosts) - 1
     for column, (name, label) in enumerate(_heads(ladder)):
         inner = 0 < column < last
@@ -296,7 +315,9 @@ class _Heights:
             self.others[item] = y
             return y
         if moment.is_arrival:
-            if item.arrives == item.sent:
+            if item.source == item.destination:
+                y = max(y, self.sent[item] + _LOOP)
+            elif item.arrives == item.sent:
                 y = max(y, self.sent[item])
             y = self._at(item.destination, y, "arrival", item.ends, item)
             self.arrived[item] = y
@@ -307,9 +328,11 @@ class _Heights:
 
     def _at(self, column: int, y: float, kind: str, remarks: list[Remark], arrow: Arrow | None = None) -> float:
         """The place for something at a lifeline: below what was there before, and below its remarks if it has some."""
+        turns = arrow is not None and arrow.source == arrow.destination and kind == "departure"
         for (where, before), last in self.last.items():
             if where == column:
-                y = max(y, last + _APART.get((before, kind), LINE))
+                apart = _ROW if turns else _APART.get((before, kind), LINE)
+                y = max(y, last + apart * self.layout.stretch)
         if remarks:
             y = max(y, self.free[column])
             self.free[column] = y + _line_count(remarks) * LINE
@@ -360,9 +383,21 @@ def _place_arrow(layout: Layout, arrow: Arrow, heights: _Heights) -> None:
         end = end_x, heights.arrived[arrow]
     else:
         end = _lost_end(layout, begin, end_x, arrow)
-    layout.arrows.append(PlacedArrow(arrow, begin, end))
+    placed = PlacedArrow(arrow, begin, end)
+    if arrow.source == arrow.destination:
+        _bend(layout, placed)
+    layout.arrows.append(placed)
     _place_remarks(layout, arrow.starts, begin[1])
     _place_remarks(layout, arrow.ends, end[1])
+
+
+def _bend(layout: Layout, placed: PlacedArrow) -> None:
+    """An arrow to itself goes out to one side and comes back: to the right, but from the last host to the left."""
+    right = placed.arrow.source + 1 < len(layout.lanes)
+    x = _edge(layout.lanes[placed.arrow.source], right)
+    placed.begin, placed.end = (x, placed.begin[1]), (x, placed.end[1])
+    reach = text_width(label_of(placed.arrow), LABEL) + 26
+    placed.turn = x + reach if right else x - reach
 
 
 def _edge(lane: Lane, right: bool) -> float:
@@ -431,12 +466,17 @@ def place_labels(layout: Layout) -> None:
     # Arrows that cross many others, because they were delayed, have the longest way to find a place on.
     for placed in sorted(layout.arrows, key=lambda each: each.end[1] - each.begin[1]):
         others = [(each.begin, each.end) for each in layout.arrows if each is not placed]
-        placed.labels = _labels(placed, others, taken)
+        clashes, placed.labels = _labels(placed, others, taken)
+        layout.clashes += clashes
         taken += [label.corners() for label in placed.labels]
 
 
-def _labels(placed: PlacedArrow, lines: list[Line], taken: list[list[Point]]) -> list[Label]:
+def _labels(placed: PlacedArrow, lines: list[Line], taken: list[list[Point]]) -> tuple[int, list[Label]]:
     arrow = placed.arrow
+    if placed.turn:
+        return 0, [
+            Label(label_of(arrow), ((placed.begin[0] + placed.turn) / 2, placed.begin[1] - 5), (1.0, 0.0), LABEL)
+        ]
     clashes, label = _best_label(placed, label_of(arrow), (False, True), lines, taken)
     found = [label]
     if clashes and len(arrow.words) > 3 and not arrow.marks:
@@ -449,13 +489,16 @@ def _labels(placed: PlacedArrow, lines: list[Line], taken: list[list[Point]]) ->
     if clashes and len(arrow.words) > 2:
         # The other words are told when somebody points at the arrow.
         shorter = _best_label(placed, "  ".join(arrow.words[:2]), (False, True), lines, taken)
-        found = [shorter[1]] if shorter[0] < clashes else found
+        if shorter[0] < clashes:
+            clashes, found = shorter[0] + 1, [shorter[1]]
     if arrow.marks:
         here = [*taken, *[label.corners() for label in found]]
-        found.append(_best_label(placed, ", ".join(arrow.marks), (True, False), lines, here, mark=True)[1])
+        mark = _best_label(placed, ", ".join(arrow.marks), (True, False), lines, here, mark=True)
+        clashes += mark[0]
+        found.append(mark[1])
     if arrow.lost:
         found.append(_lost_label(placed))
-    return found
+    return clashes, found
 
 
 def _best_label(
@@ -482,8 +525,18 @@ def _best_label(
 
 
 def _clashes(corners: list[Point], lines: list[Line], taken: list[list[Point]]) -> int:
-    near = [line for line in lines if _spans_meet(line, corners)]
-    return sum([crosses(line, corners) for line in near]) + 4 * sum([overlap(corners, other) for other in taken])
+    """How many lines and labels these corners meet; a label counts more."""
+    found = sum([crosses(line, corners) for line in lines if _near(line, corners)])
+    return found + 4 * sum([overlap(corners, other) for other in taken if _near(other, corners)])
+
+
+def _near(some: Sequence[Point], others: Sequence[Point]) -> bool:
+    # Whether the upright rectangles around them meet: cheap, and mostly not so.
+    xs, ys = [x for x, _ in some], [y for _, y in some]
+    other_xs, other_ys = [x for x, _ in others], [y for _, y in others]
+    if max(ys) < min(other_ys) or min(ys) > max(other_ys):
+        return False
+    return max(xs) >= min(other_xs) and min(xs) <= max(other_xs)
 
 
 def _direction(placed: PlacedArrow) -> Point:
@@ -517,11 +570,6 @@ def _lost_label(placed: PlacedArrow) -> Label:
 
 
 # -- geometry
-
-
-def _spans_meet(line: Line, corners: list[Point]) -> bool:
-    ys = [y for _, y in corners]
-    return min(line[0][1], line[1][1]) <= max(ys) and max(line[0][1], line[1][1]) >= min(ys)
 
 
 def crosses(line: Line, corners: list[Point]) -> bool:

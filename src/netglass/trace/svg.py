@@ -147,7 +147,12 @@ def _arrow(placed: PlacedArrow, number: int, interactive: bool) -> str:
     parts = [f'<g class="ng-arrow" data-arrow="{number}"' + (' tabindex="0">' if interactive else ">")]
     parts.append(f"<title>{escape(_sentence(arrow))}</title>")
     shaft, head = _shaft(placed)
-    parts.append(_line(placed.begin, shaft, f"ng-a-{arrow.kind}-line ng-shaft{again}"))
+    if placed.turn:
+        out, back = (placed.turn, placed.begin[1]), (placed.turn, placed.end[1])
+        way = _points([placed.begin, out, back, shaft])
+        parts.append(f'<polyline points="{way}" class="ng-a-{arrow.kind}-line ng-shaft{again}"/>')
+    else:
+        parts.append(_line(placed.begin, shaft, f"ng-a-{arrow.kind}-line ng-shaft{again}"))
     if arrow.lost:
         parts.append(_cross(placed.end))
     else:
@@ -167,6 +172,8 @@ def _sentence(arrow: Arrow) -> str:
 def _shaft(placed: PlacedArrow) -> tuple[Point, list[Point]]:
     """Where the shaft ends, and the three corners of the head."""
     (x0, y0), (x1, y1) = placed.begin, placed.end
+    if placed.turn:
+        x0, y0 = placed.turn, y1
     if placed.arrow.lost:
         return placed.end, []
     length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0

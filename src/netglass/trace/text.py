@@ -123,6 +123,8 @@ class _Canvas:
                 f"{len(ladder.hosts)} hosts do not fit into {width} columns; choose hosts=, or more width"
             )
         self.lines: list[int] = [first_line + room * number // count for number in range(len(ladder.hosts))]
+        if last == 0:
+            self.lines = [first_line + room]  # packets to itself turn round on its left
         self.pending: list[list[tuple[str, str]]] = [[], []]  # lines for the left and the right margin
 
     # -- rows
@@ -200,6 +202,8 @@ class _Canvas:
         begin, end = self.lines[arrow.source], self.lines[arrow.destination]
         step = 1 if end > begin else -1
         words = self._words(arrow)
+        if begin == end:
+            step = 1 if arrow.source + 1 < len(self.lines) else -1
         if arrow.arrives == NEVER:
             self._lose(arrow, words, begin, end, step)
         else:
@@ -213,7 +217,8 @@ class _Canvas:
         return arrow.words + [f"[{mark}]" for mark in marks]
 
     def _carry(self, arrow: Arrow, words: list[str], begin: int, end: int, step: int) -> None:
-        track = self._track(arrow, begin, end, step, len(" ".join(words)))
+        length = _width(" ".join(words))
+        track = self._track(arrow, begin, end, step, length) if begin != end else self._turn(begin, step, length)
         row = self.row(arrow.sent)
         self._horizontal(row, arrow, begin, track)
         row.put(track, self.glyphs.down[0 if step > 0 else 1], arrow.kind)
@@ -290,6 +295,16 @@ class _Canvas:
         for at in range(min(begin, end), max(begin, end) + 1):
             crossed = row.cells[at] == self.glyphs.bar and at not in (begin, end)
             row.put(at, self.glyphs.fork if crossed else self.glyphs.line, arrow.kind)
+
+    def _turn(self, begin: int, step: int, length: int) -> int:
+        """Where an arrow from a host to itself turns round."""
+        column = self.lines.index(begin)
+        wall = self.lines[column + step] if 0 <= column + step < len(self.lines) else self.gutter + self.left + 1
+        room = abs(wall - begin) - 2
+        wanted = min(length + 5, room)
+        taken = {wire.track for wire in self.wires}
+        places = [begin + step * distance for distance in (*range(wanted, room + 1), *range(wanted, 5, -1))]
+        return next((place for place in places if place not in taken), begin + step * wanted)
 
     def _track(self, arrow: Arrow, begin: int, end: int, step: int, length: int) -> int:
         """Where the arrow steps down: near its end, further from it than those before it if there is room, so that
@@ -407,6 +422,9 @@ def _crowded(moments: list[Moment], limit: int) -> set[Arrow]:
             continue
         if moment.is_arrival:
             flying.remove(item)
+            continue
+        if item.source == item.destination:
+            flying.append(item)
             continue
         if item.arrives == item.sent and moments[place + 1].item is item:
             found.add(item)

@@ -22,7 +22,8 @@ _TOP = 1 << 31
 
 
 class Transmission:
-    """One packet over one cable. Times in ns; `seq` and `ack` are relative, 0 if it is no TCP segment."""
+    """One packet over one cable, or from a host to itself (the cable's name is the interface's then). Times in ns;
+    `seq` and `ack` are relative, 0 if it is no TCP segment."""
 
     __slots__ = (
         "ack",
@@ -155,7 +156,9 @@ class _Joiner:
         waiting = self.waiting.get(host, [])
         for place, sent in enumerate(waiting):
             if sent.packet is packet:
-                del waiting[: place + 1]  # those before it were replaced on the way, or stayed on the host
+                # Those before it on the same interface were replaced on the way.
+                later = waiting[place + 1 :]
+                self.waiting[host] = [each for each in waiting[:place] if each.interface != sent.interface] + later
                 return sent
         return None
 
@@ -166,11 +169,27 @@ class _Joiner:
             if made.packet is packet or made.carried.frame is not None:
                 del coming[place]
                 made.arrival_order = order
-                if packet is not None:
-                    self.arrived[host, id(packet)] = made
-                    self.passing[host, id(packet.payload)] = made
+                self._note_arrival(made, host, packet)
                 return made
-        return None
+        return None if packet is None else self._return(host, packet, time, order)
+
+    def _note_arrival(self, made: Transmission, host: str, packet: IpPacket | None) -> None:
+        if packet is not None:
+            self.arrived[host, id(packet)] = made
+            self.passing[host, id(packet.payload)] = made
+
+    def _return(self, host: str, packet: IpPacket, time: int, order: int) -> Transmission | None:
+        """What a host sent to itself came back without a cable."""
+        sent = self._take_sent(host, packet)
+        if sent is None:
+            return None
+        made = Transmission(Carried(sent.interface, host, host, 0, packet, None, sent.time, time, ""), order)
+        made.sent_by = sent
+        made.arrival_order = order
+        self._number(made)
+        self.found.append(made)
+        self._note_arrival(made, host, packet)
+        return made
 
     # -- sequence numbers
 
