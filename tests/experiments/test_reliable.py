@@ -26,13 +26,13 @@ def test_the_retransmission_timeout_doubles() -> None:
     assert seen["intact"]
     slower = figures("retransmission-timeout", rtt="100ms", losses=1)
     assert slower["gaps"] == [300 * MS]
-    assert figures("retransmission-timeout", losses=0)["delivered_after"] == 20 * MS
 
 
 def test_the_sender_gives_up_after_some_fifteen_minutes() -> None:
     seen = figures("retransmission-timeout", losses=100)
     assert seen["client_state"] == "CLOSED"
     assert seen["delivered_after"] == -1
+    assert 900 * SECOND < seen["gave_up_after"] < 1000 * SECOND
     assert 14 <= len(seen["gaps"]) <= 15  # tcp_retries2 is 15, counted from an RTO of 200 ms: 924.6 s
     assert max(seen["gaps"]) == 120 * SECOND
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.measure import states_from, stayed, way
+from netglass.experiments.measure import lasting, states_from, stayed, way
 from netglass.experiments.scene import RTT, Scene, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
@@ -55,7 +55,7 @@ def run(rtt: str, work: str) -> Outcome:
         f"{len(segments)} segments: each end says once that it will send no more (FIN), and each FIN is acknowledged. The client goes "
         f"{way(client)}, the server {way(server)}. A FIN takes one sequence number: the client's is number {fin.seq}, and the server "
         f"acknowledges {acknowledged} (RFC 9293 §3.6). Why four? The kernel of the server can acknowledge the FIN at once, but only its "
-        f"application knows when it has nothing more to send: here it stayed in CLOSE-WAIT for {human(figures['close_wait'])}. "
+        f"application knows when it has nothing more to send: here it stayed in CLOSE-WAIT {lasting(figures['close_wait'])}. "
         f"A server that forgets close() stays there for ever. Who closes first waits in TIME-WAIT, {human(figures['time_wait'])} on Linux."
     )
     return Outcome(answer, figures, [Part("four-way close", trace, start=start)])
@@ -68,6 +68,6 @@ EXPERIMENT = Experiment(
     run,
     (
         RTT,
-        Parameter("work", "100ms", "what the server still has to do before it closes too", most="1h"),
+        Parameter("work", "100ms", "what the server still has to do before it closes too", most="50s"),
     ),
 )

@@ -50,8 +50,8 @@ def run(rtt: str, bit: int) -> Outcome:
     }
     why = " and ".join(drops) or "nothing"
     answer = (
-        f"Bit {bit} of the second packet flips. The server's kernel adds up header and data, finds that the checksum does not fit, and drops "
-        f"the segment without a word ({why}): it cannot even trust the sender's address in it. For the client that is a loss like any other: "
+        f"Bit {bit} of the second packet flips. The server's kernel checks header and data, finds that something does not fit, "
+        f"and drops the segment without a word ({why}): it cannot even trust the sender's address in it. For the client that is a loss like any other: "
         f"it sent again after {durations(talk.retransmitted_after()) or 'nothing'}, and the application got everything "
         f"{'intact' if talk.intact else 'damaged'} after {human(talk.complete_after)}.\n"
         f"But the checksum is a sum of 16-bit words (RFC 9293 §3.1), and weak: when one word grew by 1 and the next one shrank by 1, nobody "

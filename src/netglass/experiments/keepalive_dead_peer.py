@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
 from netglass.experiments.measure import spoken
-from netglass.experiments.scene import RTT, Scene, Steps, error_name, noted
+from netglass.experiments.scene import Scene, Steps, error_name, noted
 from netglass.lab.io import Io, Options
 from netglass.network.faults import blackhole
 from netglass.sockets.constants import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL
@@ -77,7 +77,7 @@ def run(rtt: str, idle: str, interval: str, count: int) -> Outcome:
     answer = (
         f"It does not. An idle connection sends nothing, so nothing can fail: 24 hours after the server lost its power the client is "
         f"{off.state} and waits in recv(). SO_KEEPALIVE makes the kernel ask: after {seconds} s of silence it sends a probe (an empty segment "
-        f"with an old sequence number, which any living peer must answer with an ACK; RFC 9293 §3.8.4), {count} times, {between} s apart, then a "
+        f"with an old sequence number, which any living peer must answer with an ACK; RFC 9293 §3.8.4), {len(quick.probes)} in all, {between} s apart, then a "
         f"RST, and recv() gives {quick.error or 'nothing'} after {spoken(quick.noticed_after)}. With Linux's own times (tcp_keepalive_time, _intvl, "
         f"_probes) it takes {spoken(default.noticed_after)}. A protocol of your own can do the same better, with a ping that only a "
         f"living application answers."
@@ -93,7 +93,7 @@ EXPERIMENT = Experiment(
     "How does an idle connection notice that the other end is gone?",
     run,
     (
-        RTT,
+        Parameter("rtt", "40ms", "round-trip time", "1us", "600ms"),
         Parameter("idle", "60s", "silence before the first probe (TCP_KEEPIDLE)", "1s", "5h"),
         Parameter("interval", "10s", "between two probes (TCP_KEEPINTVL)", "1s", "1h"),
         Parameter("count", 3, "probes without an answer (TCP_KEEPCNT)", 1, 10),

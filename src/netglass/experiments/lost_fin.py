@@ -30,7 +30,7 @@ def call(io: Io) -> Steps:
 
 
 def run(rtt: str, losses: int) -> Outcome:
-    faults = [drop(fin.from_("client"), times=losses)] if losses else []
+    faults = [drop(fin.from_("client"), times=losses)]
     scene = Scene(rtt, faults)
     scene.server.spawn(serve)
     scene.client.spawn(call)
@@ -47,9 +47,8 @@ def run(rtt: str, losses: int) -> Outcome:
         "server_states": states_from(trace, "server", "ESTABLISHED"),
         "fin_wait_1": stayed(trace, "client", "FIN-WAIT-1"),
     }
-    again = f"again after {durations(gaps)}" if gaps else "once"
     answer = (
-        f"The FIN has a sequence number, so it is as reliable as data: nobody acknowledged it, and the client's kernel sent it {again} "
+        f"The FIN has a sequence number, so it is as reliable as data: nobody acknowledged it, and the client's kernel sent it again after {durations(gaps)} "
         f"(the retransmission timeout, doubled each time: RFC 6298 §5.5). The application noticed nothing, its close() had returned long ago. "
         f"The client was in FIN-WAIT-1 for {human(figures['fin_wait_1'])} and then went on as always: {way(client)}. "
         f"If every FIN were lost, Linux would give up after tcp_orphan_retries."
@@ -64,6 +63,6 @@ EXPERIMENT = Experiment(
     run,
     (
         RTT,
-        Parameter("losses", 1, "how many times in a row it is lost", 0, 7),
+        Parameter("losses", 1, "how many times in a row it is lost", 1, 7),
     ),
 )

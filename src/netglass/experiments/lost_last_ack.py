@@ -33,7 +33,7 @@ def call(io: Io) -> Steps:
 
 def run(rtt: str, losses: int) -> Outcome:
     # The client sends pure ACKs twice: the third segment of the handshake, and the one that answers the server's FIN.
-    faults = [drop(pure_ack.from_("client"), nth=2, times=losses)] if losses else []
+    faults = [drop(pure_ack.from_("client"), nth=2, times=losses)]
     scene = Scene(rtt, faults)
     scene.server.spawn(serve)
     scene.client.spawn(call)
@@ -53,9 +53,8 @@ def run(rtt: str, losses: int) -> Outcome:
         "time_wait_after_last_fin": end - last_answer,
         "time_wait_restarted_after": last_answer - entered(trace, "client", "TIME-WAIT"),
     }
-    again = f"sent its FIN again after {durations(figures['gaps'])}" if figures["gaps"] else "got it at once"
     answer = (
-        f"Nobody acknowledges an ACK, so the client cannot know. The server can: its FIN stayed unanswered, and in LAST-ACK it {again}. "
+        f"Nobody acknowledges an ACK, so the client cannot know. The server can: its FIN stayed unanswered, and in LAST-ACK it sent it again after {durations(figures['gaps'])}. "
         f"That is what TIME-WAIT is for: the client still remembers the connection, answers again, and the server closes, after "
         f"{human(figures['last_ack'])} in LAST-ACK. Each such FIN starts the wait anew (RFC 9293 §3.10.7.4): the client "
         f"was in TIME-WAIT for {human(figures['time_wait'])}, of which {human(figures['time_wait_after_last_fin'])} after the last FIN. "
@@ -71,6 +70,6 @@ EXPERIMENT = Experiment(
     run,
     (
         RTT,
-        Parameter("losses", 1, "how many times in a row it is lost", 0, 5),
+        Parameter("losses", 1, "how many times in a row it is lost", 1, 5),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.measure import durations
+from netglass.experiments.measure import durations, entered, spoken
 from netglass.experiments.scene import RTT
 from netglass.experiments.talk import START, Talk
 from netglass.network.faults import drop
@@ -14,7 +14,7 @@ from netglass.times import human
 
 
 def run(rtt: str, losses: int) -> Outcome:
-    faults = [drop(data.from_("client"), times=losses)] if losses else []
+    faults = [drop(data.from_("client"), times=losses)]
     talk = Talk(rtt, 1, faults)
     before = [tcb for time, tcb in talk.trace.snapshots("client") if time <= START][-1]
     gaps = [
@@ -27,21 +27,17 @@ def run(rtt: str, losses: int) -> Outcome:
         "gaps": gaps,
         "delivered_after": talk.complete_after if talk.reads else -1,
         "intact": talk.intact,
+        "gave_up_after": entered(talk.trace, "client", "CLOSED") - START if not talk.reads else -1,
         "client_state": talk.trace.states("client")[-1],
     }
-    waits = (
-        f"It came after {durations(gaps)}: each timeout doubles the next one (RFC 6298 §5.5), for a network that loses needs rest."
-        if gaps
-        else ""
-    )
     if talk.reads:
         end = f"The server's application got the data {human(talk.complete_after)} after send(), and knows nothing of the {len(talk.trace.losses())} losses."
     else:
-        end = f"The client's kernel gave up: {figures['client_state']}."
+        end = f"After {spoken(figures['gave_up_after'])} the client's kernel gave up: {figures['client_state']}."
     answer = (
         f"TCP keeps what it sent until it is acknowledged, and starts a timer: the round trip that it measured ({human(before.srtt)}) plus four "
-        f"times its variation, at least 200 ms on Linux, which makes {human(before.rto)} (RFC 6298). When the timer expires, the segment is sent "
-        f"again. {waits} {end} Linux tries about 15 times, over 15 minutes (tcp_retries2); an application that wants to know earlier sets "
+        f"times its variation, at least 200 ms on Linux, which makes {human(before.rto)} (RFC 6298). When it expires, the segment is "
+        f"sent again: here after {durations(gaps)}. Each timeout doubles the next one (§5.5), for a network that loses needs rest. {end} Linux tries about 15 times, over 15 minutes (tcp_retries2); an application that wants to know earlier sets "
         f"TCP_USER_TIMEOUT."
     )
     return Outcome(answer, figures, [Part("retransmission after a timeout", talk.trace, start=START)])
@@ -54,6 +50,6 @@ EXPERIMENT = Experiment(
     run,
     (
         RTT,
-        Parameter("losses", 3, "how many times in a row it is lost", 0, 100),
+        Parameter("losses", 3, "how many times in a row it is lost", 1, 100),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
+from netglass.experiments.measure import spoken
 from netglass.experiments.scene import RTT, Scene, error_name, noted
 from netglass.lab.io import Io, Options
 from netglass.lab.process import Steps
@@ -68,13 +69,6 @@ def run(rtt: str, pause: str) -> Outcome:
         "both": both.results[0],
         "time_wait_left": [each.left_over for each in restarts],
     }
-    answer = (
-        f"The server closed its connection first, so its port is still held by that connection in TIME-WAIT. {human(duration(pause))} "
-        f"later bind() of a new server gives: {without.results[0]}. With SO_REUSEADDR on both the old and the new socket it gives: "
-        f"{both.results[0]}. Both must have set it (with only the new one: {only_after.results[0]}), which is why every server sets it always "
-        f"and before bind(). It does not shorten TIME-WAIT: {both.left_over} such connection is still there, and goes on protecting its own "
-        f"pair of ports. On Linux SO_REUSEADDR never lets two servers listen on one port at the same time; that is SO_REUSEPORT."
-    )
     table = Table(
         ("old has SO_REUSEADDR", "new has it", "bind() and listen()", "TIME-WAIT left"),
         [each.row() for each in restarts],
@@ -83,6 +77,19 @@ def run(rtt: str, pause: str) -> Outcome:
         Part("without SO_REUSEADDR", without.trace, start=noted(without.trace, "server", "server ends")),
         Part("with SO_REUSEADDR", both.trace, start=noted(both.trace, "server", "server ends")),
     ]
+    if not without.left_over:
+        answer = (
+            f"The server closed its connection first, but {spoken(duration(pause))} later TIME-WAIT is over, and bind() of a new server gives: "
+            f"{without.results[0]}. Nobody needs SO_REUSEADDR for that. Try a shorter --pause."
+        )
+        return Outcome(answer, figures, parts, table)
+    answer = (
+        f"The server closed its connection first, so its port is still held by that connection in TIME-WAIT. {human(duration(pause))} "
+        f"later bind() of a new server gives: {without.results[0]}. With SO_REUSEADDR on both the old and the new socket it gives: "
+        f"{both.results[0]}. Both must have set it (with only the new one: {only_after.results[0]}), which is why every server sets it always "
+        f"and before bind(). It does not shorten TIME-WAIT: {both.left_over} such connection is still there, and goes on protecting its own "
+        f"pair of ports. On Linux SO_REUSEADDR never lets two servers listen on one port at the same time; that is SO_REUSEPORT."
+    )
     return Outcome(answer, figures, parts, table)
 
 

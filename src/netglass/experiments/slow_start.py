@@ -53,7 +53,7 @@ def run(rtt: str, kilobytes: int, initial: int, lost: int) -> Outcome:
         "segments": sum(sent),
         "round_trips": len(sent),
         "took": done - START,
-        "ssthresh_at_end": trace.snapshots("client")[-1][1].ssthresh // mss if lost else 0,
+        "ssthresh_at_end": trace.snapshots("client")[-1][1].ssthresh // mss if trace.losses() else 0,
         "retransmissions": len(trace.retransmissions("client")),
     }
     answer = (
@@ -62,7 +62,7 @@ def run(rtt: str, kilobytes: int, initial: int, lost: int) -> Outcome:
         f"{', '.join([str(each) for each in windows])} segments of {mss} bytes, and {kilobytes} kB took {human(figures['took'])}, "
         f"{len(sent)} round trips, whatever the rate of the path: for short transfers only the round trip counts. "
     )
-    if lost:
+    if trace.losses():
         answer += (
             f"Segment {lost} was lost: that says the path is full, so the window was cut (ssthresh {figures['ssthresh_at_end']} segments) and "
             f"grows slowly from there (congestion avoidance)."

@@ -124,7 +124,7 @@ EXPERIMENT = Experiment(
     "What if the receiver's application does not read?",
     run,
     (
-        Parameter("rtt", "100ms", "round-trip time", "1us", "900ms"),
+        Parameter("rtt", "100ms", "round-trip time", "1us", "300ms"),
         Parameter("pause", "3s", "how long it does not read", "1s", "2min"),
     ),
 )
