@@ -170,6 +170,8 @@ def test_close_with_unread_data_resets() -> None:
     assert (seen["resets"] >= 1, seen["fins"]) == (True, 0)
     assert seen["ending"] == "ECONNRESET"
     assert seen["server_states"] == ["ESTABLISHED", "CLOSED"]
+    assert (seen["received_if_answer_lost"], seen["ending_if_answer_lost"]) == (0, "ECONNRESET")
+    assert seen["received_if_answer_lost_and_all_was_read"] == seen["received"] == 34
     assert seen["ending_if_all_was_read"] == "end of stream"
     assert seen["server_states_if_all_was_read"] == ACTIVE[:-1]
 

@@ -9,6 +9,8 @@ from netglass.experiments.measure import states_from, way
 from netglass.experiments.scene import RTT, Scene, error_name, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
+from netglass.network.faults import drop
+from netglass.network.match import payload
 from netglass.trace.recorder import Recorder
 
 HEADER = b"POST / HTTP/1.0\r\n\r\n"
@@ -47,10 +49,10 @@ def call(io: Io, body: int) -> Steps:
     return received, ending
 
 
-def play(rtt: str, body: int, reads_all: bool) -> tuple[Recorder, int, str, int]:
+def play(rtt: str, body: int, reads_all: bool, answer_lost: bool = False) -> tuple[Recorder, int, str, int]:
     """The recording; what the client's application got, and how it ended; how often the server closed with unread
     data."""
-    scene = Scene(rtt)
+    scene = Scene(rtt, [drop(payload(ANSWER))] if answer_lost else [])
     scene.server.spawn(serve, body if reads_all else 0)
     program = scene.client.spawn(call, body)
     scene.net.run(until="30 s")
@@ -61,6 +63,8 @@ def play(rtt: str, body: int, reads_all: bool) -> tuple[Recorder, int, str, int]
 def run(rtt: str, body: int) -> Outcome:
     trace, received, ending, unread = play(rtt, body, reads_all=False)
     polite, received_politely, polite_ending, _ = play(rtt, body, reads_all=True)
+    _, after_loss, ending_after_loss, _ = play(rtt, body, reads_all=False, answer_lost=True)
+    _, politely_after_loss, _, _ = play(rtt, body, reads_all=True, answer_lost=True)
     figures: dict[str, Any] = {
         "resets": len(trace.sent("server", "RA")) + len(trace.sent("server", "R")),
         "fins": len(trace.sent("server", "FA")),
@@ -69,6 +73,9 @@ def run(rtt: str, body: int) -> Outcome:
         "ending": ending,
         "received_if_all_was_read": received_politely,
         "ending_if_all_was_read": polite_ending,
+        "received_if_answer_lost": after_loss,
+        "ending_if_answer_lost": ending_after_loss,
+        "received_if_answer_lost_and_all_was_read": politely_after_loss,
         "server_states": states_from(trace, "server", "ESTABLISHED"),
         "server_states_if_all_was_read": states_from(polite, "server", "ESTABLISHED"),
     }
@@ -80,10 +87,11 @@ def run(rtt: str, body: int) -> Outcome:
     else:
         what = f"Nothing was left unread here, so there is no RST: the client's application got {received} bytes and then {ending}."
     answer = (
-        f"{what} Had the RST overtaken the answer, or had the client still been sending, the answer would have been lost with it: this is "
-        f"how error pages of web servers disappear. The cure is to read until the end of the stream before close(), or shutdown(SHUT_WR) "
+        f"{what} When the network lost the answer, the client got {after_loss} bytes and {ending_after_loss}"
+        f"{': after a RST nobody sends anything again, and this is how error pages of web servers disappear' if unread else ', for it was sent again'}. "
+        f"The cure is to read until the end of the stream before close(), or shutdown(SHUT_WR) "
         f"first and then read on: when the body was read, the server went {way(figures['server_states_if_all_was_read'])}, and the client "
-        f"got {received_politely} bytes and {polite_ending}."
+        f"got {received_politely} bytes and {polite_ending}, and still {politely_after_loss} when the answer was lost once."
     )
     parts = [
         Part("the body was not read", trace, start=noted(trace, "server", "recv() header")),
