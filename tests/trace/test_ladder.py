@@ -8,7 +8,7 @@ import pytest
 
 from netglass import MILLISECOND, SECOND, MisuseError, Network, faults, match
 from netglass.trace import Ladder, Recorder
-from netglass.trace.ladder import NOTE, STATE, Gap, Remark
+from netglass.trace.items import NOTE, STATE, Gap, Remark
 from netglass.wire.tcp import ACK
 from tests.trace.scenes import FLOW, Play, conversation, corrupted, handshake, simultaneous_open, two_losses
 

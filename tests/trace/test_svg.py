@@ -10,7 +10,8 @@ import pytest
 
 from netglass import faults, match
 from netglass.trace import Ladder
-from netglass.trace.layout import crosses, lay_out, overlap
+from netglass.trace.geometry import crosses, overlap
+from netglass.trace.layout import lay_out
 from tests.trace.scenes import SCENES, conversation, handshake
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -8,7 +8,7 @@ import pytest
 
 from netglass import MILLISECOND, MisuseError, faults, match
 from netglass.trace import Ladder
-from netglass.trace.text import _width
+from netglass.trace.cells import width_of
 from netglass.wire.tcp import ACK
 from tests.trace.scenes import SCENES, Play, conversation, handshake, two_losses
 
@@ -119,7 +119,7 @@ def test_notes_in_chinese_keep_the_columns():
     trace = handshake()
     trace.note("client", "shell", "连接已建立", 30 * MILLISECOND)
     line = next(line for line in Ladder.of(trace).text().splitlines() if "连接已建立" in line)
-    assert _width(line[: line.index("│")]) == Ladder.of(trace).text().splitlines()[2].index("│")
+    assert width_of(line[: line.index("│")]) == Ladder.of(trace).text().splitlines()[2].index("│")
 
 
 def test_a_router_between():

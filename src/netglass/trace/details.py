@@ -7,7 +7,8 @@ from typing import Any
 from netglass.probe import TcbSnapshot
 from netglass.tcp.congestion.base import UNLIMITED
 from netglass.times import NEVER, human
-from netglass.trace.ladder import Arrow, Gap, Ladder, Remark
+from netglass.trace.items import Arrow, Gap, Remark
+from netglass.trace.ladder import Ladder
 from netglass.trace.transmissions import Transmission
 from netglass.wire.address import text as address_text
 from netglass.wire.packet import packet_bytes, packet_size

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netglass.times import NEVER
-from netglass.trace.ladder import Arrow, Ladder, Remark
+from netglass.trace.items import Arrow, Remark
+from netglass.trace.ladder import Ladder
 
 
 def draw(ladder: Ladder) -> str:

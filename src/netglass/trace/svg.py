@@ -7,8 +7,11 @@ from typing import Final
 
 from netglass.times import human
 from netglass.trace import layout as place
-from netglass.trace.ladder import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Ladder
-from netglass.trace.layout import Band, Cut, Label, Lane, Layout, PlacedArrow, PlacedGap, PlacedRemark, Point, lay_out
+from netglass.trace.geometry import Point
+from netglass.trace.items import DROP, NOTE, QUEUE, STATE, TIMER, Arrow
+from netglass.trace.labels import LABEL, Label, PlacedArrow
+from netglass.trace.ladder import Ladder
+from netglass.trace.layout import Band, Cut, Lane, Layout, PlacedGap, PlacedRemark, lay_out
 from netglass.trace.palette import STATES, rules
 
 _FONTS: Final = "'Helvetica Neue',Helvetica,Arial,'Liberation Sans','DejaVu Sans',sans-serif"
@@ -295,7 +298,7 @@ def _gap(layout: Layout, placed: PlacedGap) -> str:
             ]
             parts += dots
     middle = _middle(layout)
-    parts.append(_text(middle, placed.y + 4, place.LABEL, escape(placed.gap.text), "ng-soft ng-halo", "middle"))
+    parts.append(_text(middle, placed.y + 4, LABEL, escape(placed.gap.text), "ng-soft ng-halo", "middle"))
     return "".join(parts)
 
 

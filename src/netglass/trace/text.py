@@ -12,35 +12,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import Final
-from unicodedata import east_asian_width
 
 from netglass.errors import MisuseError
 from netglass.times import NEVER
-from netglass.trace.ladder import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Gap, Ladder, Moment, Remark
+from netglass.trace.cells import DIM, LOST, MARK, Row, width_of, wrapped
+from netglass.trace.items import DROP, STATE, Arrow, Gap, Moment, Remark
+from netglass.trace.ladder import Ladder
 
 NARROWEST: Final = 40
 _ROOM_FOR_MARKS: Final = 30
-
-# Styles: what a cell means, and how ANSI says it.
-_PLAIN: Final = ""
-_DIM: Final = "dim"
-_LOST: Final = "lost"
-_MARK: Final = "mark"
-_ANSI: Final[dict[str, str]] = {
-    _DIM: "2",
-    _LOST: "1;31",
-    _MARK: "33",
-    STATE: "1",
-    TIMER: "33",
-    QUEUE: "36",
-    DROP: "31",
-    NOTE: "3",
-    "syn": "32",
-    "syn-ack": "32",
-    "fin": "35",
-    "rst": "31",
-    "data": "34",
-}
 
 
 class Glyphs:
@@ -59,38 +39,6 @@ class Glyphs:
         self.corner: str = (signs[10] * 2)[:2]  # an arrow turns to the right; to the left
 
 
-class _Row:
-    """One line of the drawing: cells and their styles."""
-
-    def __init__(self, width: int) -> None:
-        self.cells: list[str] = [" "] * width
-        self.styles: list[str] = [_PLAIN] * width
-
-    def put(self, at: int, text: str, style: str = _PLAIN) -> None:
-        for letter in text:
-            width = _cells(letter)
-            if at < 0 or at + width > len(self.cells):
-                return
-            self.cells[at] = " " if letter == "\xa0" else letter
-            self.styles[at] = style
-            if width == 2:
-                self.cells[at + 1] = ""
-                self.styles[at + 1] = style
-            at += width
-
-    def text(self, colour: bool) -> str:
-        if not colour:
-            return "".join(self.cells).rstrip()
-        parts: list[str] = []
-        current = _PLAIN
-        for cell, style in zip(self.cells, self.styles, strict=True):
-            if style != current and cell != " ":
-                parts.append(("\x1b[0m" if current else "") + (f"\x1b[{_ANSI[style]}m" if style in _ANSI else ""))
-                current = style if style in _ANSI else _PLAIN
-            parts.append(cell)
-        return "".join(parts).rstrip() + ("\x1b[0m" if current else "")
-
-
 class _Wire:
     """An arrow under way: a vertical piece at the column `track`."""
 
@@ -106,7 +54,7 @@ class _Canvas:
         self.ladder = ladder
         self.glyphs = glyphs
         self.width = width
-        self.rows: list[_Row] = []
+        self.rows: list[Row] = []
         self.wires: list[_Wire] = []
         self.told = ""
         last = len(ladder.hosts) - 1
@@ -129,16 +77,16 @@ class _Canvas:
 
     # -- rows
 
-    def row(self, time: int | None = None, pending: bool = True) -> _Row:
+    def row(self, time: int | None = None, pending: bool = True) -> Row:
         """A new row: time, lifelines, the wires that pass, the next line of each margin."""
-        made = _Row(self.width)
+        made = Row(self.width)
         if time is not None:
             text = self.ladder.since(time)
             if text != self.told:
-                made.put(self.gutter - 1 - len(text), text, _DIM)
+                made.put(self.gutter - 1 - len(text), text, DIM)
             self.told = text
         for line in self.lines:
-            made.put(line, self.glyphs.bar, _DIM)
+            made.put(line, self.glyphs.bar, DIM)
         for wire in self.wires:
             made.put(wire.track, self.glyphs.bar, wire.arrow.kind)
         self.rows.append(made)
@@ -146,11 +94,11 @@ class _Canvas:
             self._write_margins(made)
         return made
 
-    def _write_margins(self, row: _Row) -> None:
+    def _write_margins(self, row: Row) -> None:
         left, right = self.pending
         if left:
             text, style = left.pop(0)
-            row.put(self.lines[0] - 1 - _width(text), text, style)
+            row.put(self.lines[0] - 1 - width_of(text), text, style)
         if right:
             text, style = right.pop(0)
             row.put(self.lines[-1] + 2, text, style)
@@ -179,14 +127,14 @@ class _Canvas:
             if side == 0 and last == 0:
                 continue
             for each in [remark for remark in remarks if remark.column == column]:
-                self.pending[side] += [(text, each.kind) for text in _wrapped(_worded(each, self.glyphs), width)]
+                self.pending[side] += [(text, each.kind) for text in wrapped(_worded(each, self.glyphs), width)]
 
-    def inner(self, remarks: list[Remark], row: _Row | None = None) -> None:
+    def inner(self, remarks: list[Remark], row: Row | None = None) -> None:
         """Writes what stands beside an inner lifeline, from `row` on or on new rows."""
         for each in remarks:
             if 0 < each.column < len(self.lines) - 1:
                 at = self.lines[each.column] + 2
-                for text in _wrapped(_worded(each, self.glyphs), self.lines[each.column + 1] - at - 1):
+                for text in wrapped(_worded(each, self.glyphs), self.lines[each.column + 1] - at - 1):
                     (row or self.row()).put(at, text, each.kind)
                     row = None
 
@@ -217,7 +165,7 @@ class _Canvas:
         return arrow.words + [f"[{mark}]" for mark in marks]
 
     def _carry(self, arrow: Arrow, words: list[str], begin: int, end: int, step: int) -> None:
-        length = _width(" ".join(words))
+        length = width_of(" ".join(words))
         track = self._track(arrow, begin, end, step, length) if begin != end else self._turn(begin, step, length)
         row = self.row(arrow.sent)
         self._horizontal(row, arrow, begin, track)
@@ -225,7 +173,7 @@ class _Canvas:
         row.put(begin, self.glyphs.from_left if step > 0 else self.glyphs.from_right, arrow.kind)
         span = self._free_span(begin, track, words)
         self.wires.append(_Wire(arrow, track))
-        self._label(row, arrow, _wrapped(" ".join(words), span[1] - span[0]), span, step)
+        self._label(row, arrow, wrapped(" ".join(words), span[1] - span[0]), span, step)
 
     def pass_at_once(self, arrow: Arrow) -> None:
         """An arrow on one row, with the time of its arrival written on it."""
@@ -238,44 +186,44 @@ class _Canvas:
         arrival = self.ladder.since(arrow.arrives)
         self._horizontal(row, arrow, begin, end)
         row.put(begin, self.glyphs.from_left if step > 0 else self.glyphs.from_right, arrow.kind)
-        row.put(end, self.glyphs.bar, _DIM)
+        row.put(end, self.glyphs.bar, DIM)
         row.put(end - step, self.glyphs.head if step > 0 else self.glyphs.back, arrow.kind)
         stop = end - step * 2
         if arrival != self.told:
-            stop = end - step * (_width(arrival) + 4)
-            row.put(min(stop, stop + step * (_width(arrival) + 1)) + (step < 0), f" {arrival} ", _DIM)
+            stop = end - step * (width_of(arrival) + 4)
+            row.put(min(stop, stop + step * (width_of(arrival) + 1)) + (step < 0), f" {arrival} ", DIM)
         span = self._free_span(begin, stop, words)
-        self._label(row, arrow, _wrapped(" ".join(words), span[1] - span[0]), span, step)
+        self._label(row, arrow, wrapped(" ".join(words), span[1] - span[0]), span, step)
         self.inner(arrow.starts + arrow.ends)
 
     def _lose(self, arrow: Arrow, words: list[str], begin: int, end: int, step: int) -> None:
         row = self.row(arrow.sent)
         low, high = self._free_span(begin, end - step * 3, words)
-        lines = _wrapped(" ".join(words), high - low)
-        longest = max([_width(text) for text in lines])
+        lines = wrapped(" ".join(words), high - low)
+        longest = max([width_of(text) for text in lines])
         cross = low + longest + 2 if step > 0 else high - longest - 3
         self._horizontal(row, arrow, begin, cross)
-        row.put(cross, self.glyphs.cross, _LOST)
+        row.put(cross, self.glyphs.cross, LOST)
         row.put(begin, self.glyphs.from_left if step > 0 else self.glyphs.from_right, arrow.kind)
         self._label(row, arrow, lines, (low, high), step)
         self._reason(row, arrow, cross, end, step)
 
-    def _label(self, row: _Row, arrow: Arrow, lines: list[str], span: tuple[int, int], step: int) -> None:
+    def _label(self, row: Row, arrow: Arrow, lines: list[str], span: tuple[int, int], step: int) -> None:
         for number, text in enumerate(lines):
-            at = span[0] if step > 0 else span[1] - _width(text)
+            at = span[0] if step > 0 else span[1] - width_of(text)
             if number:
                 self.row().put(at, text, arrow.kind)
             else:
                 row.put(at - 1, f" {text} ", arrow.kind)
 
-    def _reason(self, row: _Row, arrow: Arrow, cross: int, end: int, step: int) -> None:
+    def _reason(self, row: Row, arrow: Arrow, cross: int, end: int, step: int) -> None:
         room = abs(end - cross) - 3
-        if _width(arrow.lost) <= room:
-            row.put(cross + 2 if step > 0 else cross - 1 - _width(arrow.lost), arrow.lost, _LOST)
+        if width_of(arrow.lost) <= room:
+            row.put(cross + 2 if step > 0 else cross - 1 - width_of(arrow.lost), arrow.lost, LOST)
             return
         low, high = sorted((self.lines[arrow.source], end))
-        for text in _wrapped(f"lost: {arrow.lost}", high - low - 3):
-            self.row().put(low + 3 if step > 0 else high - 2 - _width(text), text, _LOST)
+        for text in wrapped(f"lost: {arrow.lost}", high - low - 3):
+            self.row().put(low + 3 if step > 0 else high - 2 - width_of(text), text, LOST)
 
     def arrive(self, arrow: Arrow) -> None:
         self.turn(arrow.arrives, arrow.destination)
@@ -288,10 +236,10 @@ class _Canvas:
         self._horizontal(row, arrow, wire.track, end)
         row.put(wire.track, self.glyphs.corner[0 if forward else 1], arrow.kind)
         row.put(end - 1 if forward else end + 1, self.glyphs.head if forward else self.glyphs.back, arrow.kind)
-        row.put(end, self.glyphs.bar, _DIM)
+        row.put(end, self.glyphs.bar, DIM)
         self.inner(arrow.ends)
 
-    def _horizontal(self, row: _Row, arrow: Arrow, begin: int, end: int) -> None:
+    def _horizontal(self, row: Row, arrow: Arrow, begin: int, end: int) -> None:
         for at in range(min(begin, end), max(begin, end) + 1):
             crossed = row.cells[at] == self.glyphs.bar and at not in (begin, end)
             row.put(at, self.glyphs.fork if crossed else self.glyphs.line, arrow.kind)
@@ -334,10 +282,10 @@ class _Canvas:
         if begin > end:
             spans.reverse()
         for left, right in spans:
-            if right - left >= _width(" ".join(words)):
+            if right - left >= width_of(" ".join(words)):
                 return left, right
         best = max(spans, key=lambda span: span[1] - span[0])
-        longest = max([_width(word) for word in words])
+        longest = max([width_of(word) for word in words])
         if best[1] - best[0] >= longest:
             return best
         longest = min(longest, max(abs(self.lines[1] - self.lines[0]) - 6, 8))
@@ -353,11 +301,11 @@ class _Canvas:
         dots = "..." if self.glyphs.gap == ":" else "···"
         room = max(high - low - 3, 20)
         whole = f"{dots} {gap.text} {dots}"
-        for text in _wrapped(whole if _width(whole) <= room else gap.text, room):
+        for text in wrapped(whole if width_of(whole) <= room else gap.text, room):
             row = self.row(gap.time)
             for line in self.lines:
-                row.put(line, self.glyphs.gap, _DIM)
-            row.put(low + max((high - low - _width(text)) // 2, 2), text, _MARK)
+                row.put(line, self.glyphs.gap, DIM)
+            row.put(low + max((high - low - width_of(text)) // 2, 2), text, MARK)
 
     def alone(self, remark: Remark) -> None:
         self.turn(remark.time, remark.column)
@@ -368,11 +316,11 @@ class _Canvas:
         self.row(remark.time)
 
     def head(self) -> None:
-        names = _Row(self.width)
-        labels = _Row(self.width)
+        names = Row(self.width)
+        labels = Row(self.width)
         for number, name in enumerate(self.ladder.hosts):
             self._centre(names, number, name, STATE)
-            self._centre(labels, number, self.ladder.labels[number], _DIM)
+            self._centre(labels, number, self.ladder.labels[number], DIM)
         self.rows.append(names)
         if any(self.ladder.labels):
             self.rows.append(labels)
@@ -381,9 +329,9 @@ class _Canvas:
         self.row()
         self.inner(states)
 
-    def _centre(self, row: _Row, number: int, text: str, style: str) -> None:
-        at = self.lines[number] - _width(text) // 2
-        row.put(max(0, min(at, self.width - _width(text))), text, style)
+    def _centre(self, row: Row, number: int, text: str, style: str) -> None:
+        at = self.lines[number] - width_of(text) // 2
+        row.put(max(0, min(at, self.width - width_of(text))), text, style)
 
 
 def draw(ladder: Ladder, width: int, colour: bool, ascii_only: bool) -> str:
@@ -444,50 +392,9 @@ def _worded(remark: Remark, glyphs: Glyphs) -> str:
 
 
 def _side_width(ladder: Ladder, column: int, most: int) -> int:
-    widths = [_width(each.text) + 2 * (each.kind == DROP) for each in ladder.remarks() if each.column == column]
-    widths.append(_width(ladder.initial[column]))
+    widths = [width_of(each.text) + 2 * (each.kind == DROP) for each in ladder.remarks() if each.column == column]
+    widths.append(width_of(ladder.initial[column]))
     return min(max(widths), most)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells, broken at spaces, then after hyphens, then anywhere."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        joined = f"{line} {word}" if line else word
-        if _width(joined) <= width:
-            line = joined
-            continue
-        if line:
-            lines.append(line)
-        line = word
-        while _width(line) > width:
-            cut: int = _cut(line, width)
-            lines.append(line[:cut])
-            line = line[cut:]
-    if line:
-        lines.append(line)
-    return lines or [""]
-
-
-def _cut(word: str, width: int) -> int:
-    fitting = 0
-    used = 0
-    for letter in word:
-        used += _cells(letter)
-        if used > width:
-            break
-        fitting += 1
-    hyphen = word.rfind("-", 0, fitting)
-    return hyphen + 1 if hyphen > 0 else max(fitting, 1)
-
-
-def _cells(letter: str) -> int:
-    return 2 if east_asian_width(letter) in "WF" else 1
-
-
-def _width(text: str) -> int:
-    return len(text) if text.isascii() else sum([_cells(letter) for letter in text])
 
 
 def _in_ascii(text: str) -> str:

@@ -1,0 +1,376 @@
+"""From a recording to a ladder's items: which arrow, and what belongs to which of its ends.
+
+What belongs to an arrow's end: what the host told between "received" and "done". What belongs to an arrow's start:
+what the host told at the same time before "sent". The rest stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from netglass.errors import MisuseError
+from netglass.probe import Flow
+from netglass.times import NEVER, duration
+from netglass.trace.items import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Remark
+from netglass.trace.records import (
+    Carried,
+    Done,
+    Dropped,
+    Event,
+    Note,
+    QueueChanged,
+    Received,
+    Sent,
+    StateChanged,
+    TimerFired,
+    reverse,
+)
+from netglass.trace.transmissions import Transmission
+from netglass.wire import address
+from netglass.wire.udp import UdpDatagram
+
+if TYPE_CHECKING:
+    from netglass.trace.recorder import Recorder
+
+
+class Assembly:
+    """Turns events into arrows and remarks."""
+
+    def __init__(self, recorder: Recorder, hosts: list[str] | None, flow: Flow | None) -> None:
+        self.events: list[Event] = list(recorder.events)
+        self.flow = flow
+        chosen = [each for each in recorder.transmissions() if self._concerns(each)]
+        self.hosts: list[str] = _arranged(chosen, recorder.hosts()) if hosts is None else hosts
+        self.columns: dict[str, int] = {name: number for number, name in enumerate(self.hosts)}
+        unknown = [name for name in self.hosts if name not in recorder.hosts()]
+        if unknown and recorder.events:
+            raise MisuseError(f"nothing was recorded of {unknown}; there are {', '.join(recorder.hosts())}")
+        self.arrows: list[Arrow] = self._arrows(chosen)
+        self.flows_of: dict[str, dict[Flow, None]] = {}
+        for event in self.events:
+            if isinstance(event, StateChanged) and self._is_flow(event.flow):
+                self.flows_of.setdefault(event.host, {})[event.flow] = None
+        self.queues: dict[tuple[str, int], tuple[int, int]] = {}
+
+    def _concerns(self, transmission: Transmission) -> bool:
+        if self.flow is None:
+            return True
+        found = transmission.flow
+        if found is not None:
+            return self._is_flow(found)
+        ends = (self.flow[0], self.flow[2])
+        return transmission.packet.source in ends or transmission.packet.destination in ends
+
+    def _is_flow(self, flow: Flow) -> bool:
+        return self.flow is None or flow == self.flow or reverse(flow) == self.flow
+
+    # -- arrows
+
+    def _arrows(self, transmissions: list[Transmission]) -> list[Arrow]:
+        onward: dict[int, list[Transmission]] = {}
+        for each in transmissions:
+            if each.previous is not None:
+                onward.setdefault(id(each.previous), []).append(each)
+        found: list[Arrow] = []
+        for each in transmissions:
+            if each.source in self.columns:
+                found += self._follow([each], onward)
+        _tell_flows(found)
+        return found
+
+    def _follow(self, hops: list[Transmission], onward: dict[int, list[Transmission]]) -> list[Arrow]:
+        # From a host that has a column to the next one that has.
+        last = hops[-1]
+        source = self.columns[hops[0].source]
+        if last.destination in self.columns:
+            destination = self.columns[last.destination]
+            return [self._finished(Arrow(source, destination, hops))]
+        further = [] if last.lost else onward.get(id(last), [])
+        if further:
+            return [arrow for each in further for arrow in self._follow([*hops, each], onward)]
+        if not last.lost and not last.drops:
+            # To a host that is not drawn, and not on its way to one that is.
+            return []
+        arrow = Arrow(source, self._towards(source, last), hops)
+        arrow.arrives = NEVER
+        return [self._finished(arrow)]
+
+    def _towards(self, source: int, lost: Transmission) -> int:
+        # A neighbouring column: the side on which the next host lies, were it drawn.
+        return source + 1 if source + 1 < len(self.hosts) else max(source - 1, 0)
+
+    def _finished(self, arrow: Arrow) -> Arrow:
+        first = arrow.first
+        if first.retransmission:
+            arrow.marks.append("retransmission")
+        if first.probe:
+            arrow.marks.append("probe")
+        notes = [each.note for each in arrow.hops if each.note]
+        if arrow.arrives == NEVER:
+            last = arrow.last
+            arrow.lost = last.note or ", ".join(last.drops) or "lost"
+            notes = [note for note in notes if note != last.note]
+        arrow.marks += dict.fromkeys(notes)
+        return arrow
+
+    # -- remarks
+
+    def items(self) -> list[Arrow | Remark]:
+        departures: dict[int, list[Arrow]] = {}
+        arrivals: dict[int, Arrow] = {}
+        for arrow in self.arrows:
+            sent = arrow.first.sent_by
+            departures.setdefault(id(sent) if sent is not None else -arrow.order, []).append(arrow)
+            if arrow.arrival_order >= 0 and arrow.arrives != NEVER:
+                arrivals[arrow.arrival_order] = arrow
+        desk = _Desk()
+        for order, event in enumerate(self.events):
+            self._enter(desk, order, event, departures, arrivals)
+        alone = desk.closed()
+        found: list[Arrow | Remark] = [*self.arrows, *alone]
+        found.sort(key=lambda each: (each.time, each.order))
+        for arrow in self.arrows:
+            arrow.starts = _tidied(arrow.starts)
+            arrow.ends = _tidied(arrow.ends)
+        return found
+
+    def _enter(
+        self, desk: _Desk, order: int, event: Event, departures: dict[int, list[Arrow]], arrivals: dict[int, Arrow]
+    ) -> None:
+        if isinstance(event, Sent):
+            for arrow in departures.get(id(event), []):
+                arrow.order = min(arrow.order, order)
+                desk.depart(event.host, arrow)
+        elif isinstance(event, Received) or (isinstance(event, Dropped) and order in arrivals):
+            desk.arrive(event.host, arrivals.get(order), event.time)
+            if isinstance(event, Dropped):
+                desk.remark(event.host, self._dropped(event, order), event.time)
+        elif isinstance(event, Done):
+            desk.done(event.host)
+        elif not isinstance(event, Carried):
+            for remark in self._remarks(event, order):
+                desk.remark(self.hosts[remark.column], remark, event.time)
+
+    def _remarks(self, event: Event, order: int) -> list[Remark]:
+        if isinstance(event, QueueChanged):
+            return self._queue(event, order)
+        if isinstance(event, Dropped):
+            return [self._dropped(event, order)] if event.host in self.columns and self._is_about(event) else []
+        if isinstance(event, Note):
+            return self._remark(event.host, NOTE, event.text, event, order)
+        if isinstance(event, StateChanged) and self._is_flow(event.flow):
+            return self._remark(event.host, STATE, self._whose(event.host, event.flow) + event.new, event, order)
+        if isinstance(event, TimerFired) and self._is_flow(event.flow):
+            text = f"{self._whose(event.host, event.flow)}{event.timer} timer"
+            return self._remark(event.host, TIMER, text, event, order)
+        return []
+
+    def _remark(self, host: str, kind: str, text: str, event: Event, order: int) -> list[Remark]:
+        if host not in self.columns:
+            return []
+        clean = "".join([letter if letter.isprintable() else " " for letter in text])
+        return [Remark(self.columns[host], kind, clean, event.time, order)]
+
+    def _whose(self, host: str, flow: Flow) -> str:
+        # Which connection is meant, if the host has several.
+        flows = self.flows_of.get(host, {})
+        if len(flows) < 2:
+            return ""
+        same_local = len({each[1] for each in flows}) < len(flows)
+        return f":{flow[3] if same_local else flow[1]} "
+
+    def _queue(self, event: QueueChanged, order: int) -> list[Remark]:
+        before = self.queues.get((event.host, event.port), (0, 0))
+        self.queues[event.host, event.port] = (event.half_open, event.complete)
+        if event.host not in self.columns:
+            return []
+        column = self.columns[event.host]
+        pairs = (("SYN queue", before[0], event.half_open), ("accept queue", before[1], event.complete))
+        return [
+            Remark(column, QUEUE, f"{name} {new}", event.time, order, f"{name} {old}")
+            for name, old, new in pairs
+            if old != new
+        ]
+
+    def _is_about(self, event: Dropped) -> bool:
+        return self.flow is None or event.flow is None or self._is_flow(event.flow)
+
+    def _dropped(self, event: Dropped, order: int) -> Remark:
+        return Remark(self.columns[event.host], DROP, event.reason, event.time, order)
+
+    # -- the head
+
+    def labels(self) -> list[str]:
+        """Each host's address, if all its packets have the same one; with the port if that is the same too."""
+        found: list[dict[tuple[bytes, int], None]] = [{} for _ in self.hosts]
+        for arrow in self.arrows:
+            flow = arrow.first.flow
+            if flow is not None and arrow.first.previous is None:
+                found[arrow.source][flow[0], flow[1]] = None
+                if arrow.arrives != NEVER and arrow.last.done is not None:
+                    found[arrow.destination][flow[2], flow[3]] = None
+        return [_address_label(list(ends)) for ends in found]
+
+    def banded(self) -> list[bool]:
+        return [len(self.flows_of.get(host, {})) < 2 for host in self.hosts]
+
+    def initial_states(self, items: Sequence[Arrow | Remark]) -> list[str]:
+        states = [""] * len(self.hosts)
+        if not items:
+            return states
+        first = min([_first_order(each) for each in items])
+        for order, event in enumerate(self.events):
+            if not isinstance(event, StateChanged) or event.host not in self.columns or not self._is_flow(event.flow):
+                continue
+            column = self.columns[event.host]
+            if order < first:
+                states[column] = event.new
+            elif not states[column]:
+                states[column] = event.old
+        for host, flows in self.flows_of.items():
+            if len(flows) > 1 and host in self.columns and states[self.columns[host]] != "LISTEN":
+                states[self.columns[host]] = ""  # several connections have no one state
+        return states
+
+
+def _tidied(remarks: list[Remark]) -> list[Remark]:
+    """States first. Of a queue only what changed in sum: a connection that is accepted in the moment in which it
+    becomes complete leaves no trace in the accept queue."""
+    states = [each for each in remarks if each.kind == STATE]
+    rest: list[Remark] = []
+    for each in remarks:
+        if each.kind == STATE:
+            continue
+        name = each.text.rpartition(" ")[0]
+        same = [old for old in rest if each.kind == QUEUE == old.kind and old.text.rpartition(" ")[0] == name]
+        for old in same:
+            rest.remove(old)
+            each.before = old.before
+        if each.kind != QUEUE or each.text != each.before:
+            rest.append(each)
+    return states + rest
+
+
+def _first_order(item: Arrow | Remark) -> int:
+    return min([item.order, *[each.order for each in item.starts]]) if isinstance(item, Arrow) else item.order
+
+
+class _Desk:
+    """Hands remarks to the arrows' ends."""
+
+    def __init__(self) -> None:
+        self.alone: list[Remark] = []
+        self.here: dict[str, tuple[Arrow | None, int]] = {}  # last arrival at a host, and when
+        self.busy: set[str] = set()  # hosts between "received" and "done"
+        self.pending: dict[str, list[Remark]] = {}
+
+    def arrive(self, host: str, arrow: Arrow | None, time: int) -> None:
+        self._settle(host)
+        self.here[host] = (arrow, time)
+        self.busy.add(host)
+
+    def done(self, host: str) -> None:
+        self.busy.discard(host)
+
+    def remark(self, host: str, remark: Remark, time: int) -> None:
+        arrow, when = self.here.get(host, (None, -1))
+        if host in self.busy and arrow is not None and when == time:
+            arrow.ends.append(remark)
+        else:
+            self.pending.setdefault(host, []).append(remark)
+
+    def depart(self, host: str, arrow: Arrow) -> None:
+        self.busy.discard(host)
+        waiting = self.pending.pop(host, [])
+        came, when = self.here.get(host, (None, -1))
+        for remark in waiting:
+            if remark.time == arrow.sent and remark.kind not in (QUEUE, NOTE):
+                arrow.starts.append(remark)
+            elif came is not None and when == remark.time:
+                # A queue changed, and an application spoke, because of what came.
+                came.ends.append(remark)
+            else:
+                self.alone.append(remark)
+
+    def _settle(self, host: str) -> None:
+        arrow, when = self.here.get(host, (None, -1))
+        for remark in self.pending.pop(host, []):
+            if arrow is not None and when == remark.time:
+                arrow.ends.append(remark)
+            else:
+                self.alone.append(remark)
+
+    def closed(self) -> list[Remark]:
+        for host in list(self.pending):
+            self._settle(host)
+        return self.alone
+
+
+def _arranged(transmissions: list[Transmission], names: list[str]) -> list[str]:
+    # From the first sender along the cables, so that neighbours stand side by side: depth first.
+    neighbours: dict[str, dict[str, None]] = {}
+    for each in transmissions:
+        neighbours.setdefault(each.source, {})[each.destination] = None
+        neighbours.setdefault(each.destination, {})[each.source] = None
+    if not neighbours:
+        return names
+    arranged: dict[str, None] = {}
+    stack = list(reversed(list(neighbours)))
+    while stack:
+        name = stack.pop()
+        if name not in arranged:
+            arranged[name] = None
+            stack += reversed(list(neighbours[name]))
+    return list(arranged)
+
+
+def _address_label(ends: list[tuple[bytes, int]]) -> str:
+    addresses = {each[0] for each in ends}
+    if len(addresses) != 1:
+        return ""
+    text = address.text(ends[0][0])
+    if len(ends) > 1:
+        return text
+    return f"[{text}]:{ends[0][1]}" if ":" in text else f"{text}:{ends[0][1]}"
+
+
+def _tell_flows(arrows: list[Arrow]) -> None:
+    # Ports go into the labels only where there are several connections.
+    flows = {frozenset((each.first.flow, reverse(each.first.flow))) for each in arrows if each.first.flow is not None}
+    if len(flows) < 2:
+        return
+    for each in arrows:
+        flow = each.first.flow
+        if flow is not None and not isinstance(each.first.packet.payload, UdpDatagram):
+            each.words.insert(0, f"{flow[1]}>{flow[3]}")
+
+
+def tell_windows(items: Sequence[Arrow | Remark]) -> None:
+    """A window is told at first, and again when it has halved or doubled since it was told; so zero always is."""
+    told: dict[tuple[object, bool], int] = {}
+    for each in items:
+        if not isinstance(each, Arrow) or each.first.segment is None or each.first.flow is None or each.kind == "rst":
+            continue
+        window = each.first.window
+        opening = each.kind in ("syn", "syn-ack")
+        key = (each.source if opening else each.first.flow, opening)
+        if key not in told or not told[key] <= 2 * window <= 4 * told[key] or (window == 0) != (told[key] == 0):
+            each.words.append(f"win={window}")
+            told[key] = window
+
+
+# -- choosing
+
+
+def between(items: list[Arrow | Remark], start: int | str | None, end: int | str | None) -> list[Arrow | Remark]:
+    first = 0 if start is None else duration(start)
+    final = NEVER if end is None else duration(end)
+    return [each for each in items if first <= each.time <= final]
+
+
+def last_packets(items: list[Arrow | Remark], count: int) -> list[Arrow | Remark]:
+    places = [place for place, each in enumerate(items) if isinstance(each, Arrow)]
+    if count < 1:
+        raise MisuseError(f"last is a number of packets, 1 or more; this is {count}")
+    return items[places[-count] :] if len(places) > count else items
