@@ -16,7 +16,7 @@ LABEL: Final = 12.0
 
 @dataclass
 class Label:
-    """Text along a line through `at` (its middle), `angle` as (dx, dy) of that line's direction, of length one."""
+    """Text along a line through `at` (its middle), `direction` as (dx, dy) of length one."""
 
     text: str
     at: Point
