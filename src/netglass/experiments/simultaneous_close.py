@@ -49,7 +49,7 @@ def run(rtt: str, later: str) -> Outcome:
     if "CLOSING" in client:
         what = (
             f"The two FINs cross on the way. Each end is in FIN-WAIT-1, expects an ACK, and gets a FIN instead: that is the state CLOSING. "
-            f"It ends when the ACK of the own FIN comes, here after {human(figures['closing'])} (RFC 9293 §3.6, figure 13)."
+            f"It ends when the ACK of the own FIN comes, here after {human(figures['closing'])} (RFC 9293 §3.6)."
         )
     else:
         what = f"{human(duration(later))} is not simultaneous: the server had the client's FIN before it closed, so this is an ordinary close."
