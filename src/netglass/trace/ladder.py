@@ -56,6 +56,7 @@ class Ladder:
         builder = Assembly(recorder, None if hosts is None else list(hosts), flow)
         kinds = set(remarks)
         items = builder.items()
+        tell_windows(items)
         items = between(items, start, end)
         if last is not None:
             items = last_packets(items, last)
@@ -64,7 +65,6 @@ class Ladder:
                 each.starts = [remark for remark in each.starts if remark.kind in kinds]
                 each.ends = [remark for remark in each.ends if remark.kind in kinds]
         items = [each for each in items if isinstance(each, Arrow) or each.kind in kinds]
-        tell_windows(items)
         drawn: list[Item] = elided(items) if elide else list(items)
         return cls(builder.hosts, builder.labels(), builder.initial_states(items), builder.banded(), drawn)
 
