@@ -257,8 +257,7 @@ class Ingress:
                 self._schedule.forget(connection)
                 connection = None
             elif listener is not None and segment.flags & SYN and connection.replaceable_by(segment, now):
-                # A new incarnation begins beyond all the numbers of the old one (RFC 9293 §3.6.1; the step is Linux's).
-                iss = connection.tcb.snd_nxt + 65537
+                iss = connection.make_way(now)
                 self._schedule.forget(connection)
                 connection = None
         if connection is not None:

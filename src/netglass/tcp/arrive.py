@@ -98,7 +98,7 @@ def in_syn_sent(tcb: Tcb, segment: TcpSegment, now: int) -> None:
         else:
             tcb.due |= ACK_DUE
         return
-    # Simultaneous open: our SYN and theirs have crossed (figure 8).
+    # Simultaneous open: our SYN and theirs have crossed (figure 7).
     tcb.counters.add("simultaneous-open")
     tcb.snd_wnd = tcb.max_snd_wnd = segment.window
     tcb.snd_wl1, tcb.snd_wl2 = segment.seq, tcb.iss
@@ -240,7 +240,7 @@ def answer_with_reset(tcb: Tcb, seq: int) -> None:
 
 
 def crossed_syn_ack(tcb: Tcb, segment: TcpSegment, seq: int) -> bool:
-    """The SYN-ACK that answers our SYN-ACK in a simultaneous open (figure 8, lines 5 and 6): its SYN is the one that we
+    """The SYN-ACK that answers our SYN-ACK in a simultaneous open (figure 7, lines 5 and 6): its SYN is the one that we
     know."""
     return tcb.state is SYN_RECEIVED and not tcb.passive and seq == tcb.irs and segment.flags & ACK != 0
 

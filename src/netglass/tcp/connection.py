@@ -59,6 +59,12 @@ class Connection(Endpoint):
         6191)."""
         return arrive.may_be_replaced(self.tcb, segment, now)
 
+    def make_way(self, now: int) -> int:
+        """TIME-WAIT ends for a new incarnation. Returns where that begins: beyond all the numbers of this one (RFC 9293
+        §3.6.1; the step is Linux's)."""
+        vanish(self.tcb, now)
+        return self.tcb.snd_nxt + 65537
+
     def receive_error(self, errno: int, hard: bool, seq: int, now: int) -> None:
         """An ICMP error about a segment of ours whose 32-bit sequence number was `seq`. It counts only if that is in
         flight (RFC 5927 §4). In the
