@@ -17,6 +17,7 @@ from netglass import HostConfig, Network, faults
 from netglass.lab.host import LabHost
 from netglass.lab.io import Io, Options, Stream
 from netglass.lab.process import Process, Steps
+from netglass.network.fault import Fault
 from netglass.rng import Rng
 from netglass.sockets.constants import (
     IPPROTO_TCP,
@@ -357,8 +358,8 @@ def _options(case: Case, buffer: int) -> Options:
     return tuple(options)
 
 
-def _faults(case: Case) -> list[faults.Fault]:
-    found: list[faults.Fault] = []
+def _faults(case: Case) -> list[Fault]:
+    found: list[Fault] = []
     if case.loss:
         found.append(faults.loss(f"{case.loss}%"))
     if case.duplication:

@@ -65,6 +65,7 @@ def test_packets_as_bytes_change_nothing(seed: int):
 
 # Found by these tests. Each was broken once.
 
+
 def test_an_overtaken_ack_does_not_open_the_window_again():
     """The sender went beyond the window, and the receiver took in the bytes that it had meant to cut off."""
     hostile = Hostile(
