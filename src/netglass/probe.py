@@ -88,8 +88,10 @@ class Probe:
         """`timer` is "retransmission", "syn-ack", "persist", "keep-alive", "delayed-ack", "fin-wait-2", "time-wait",
         "user-timeout"."""
 
-    def queue_changed(self, host: str, port: int, half_open: int, complete: int, now: int) -> None:
-        """A listener's queues: entries in the SYN queue and in the accept queue."""
+    def queue_changed(
+        self, host: str, port: int, half_open: int, complete: int, most_half_open: int, most_complete: int, now: int
+    ) -> None:
+        """A listener's queues: entries in the SYN queue and in the accept queue, and how many each can hold."""
 
     def carried(
         self,

@@ -40,7 +40,9 @@ class Told(Probe):
         assert (host, flow[:2]) == ("host", (SERVER, 80))
         self.states.append((flow[3], old, new))
 
-    def queue_changed(self, host: str, port: int, half_open: int, complete: int, now: int) -> None:
+    def queue_changed(
+        self, host: str, port: int, half_open: int, complete: int, most_half_open: int, most_complete: int, now: int
+    ) -> None:
         assert (host, port) == ("host", 80)
         self.queues.append((half_open, complete))
 

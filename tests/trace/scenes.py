@@ -68,7 +68,7 @@ def handshake(recorder: Recorder | None = None) -> Recorder:
     play.now += 10 * MILLISECOND
     play.reach("server", syn)
     play.state("server", "LISTEN", "SYN-RECEIVED")
-    play.trace.queue_changed("server", 80, 1, 0, play.now)
+    play.trace.queue_changed("server", 80, 1, 0, 6, 6, play.now)
     play.done("server", syn)
     play.leave("server", syn_ack)
     play.now += 10 * MILLISECOND
@@ -78,7 +78,7 @@ def handshake(recorder: Recorder | None = None) -> Recorder:
     play.leave("client", ack)
     play.now += 10 * MILLISECOND
     play.reach("server", ack)
-    play.trace.queue_changed("server", 80, 0, 1, play.now)
+    play.trace.queue_changed("server", 80, 0, 1, 6, 6, play.now)
     play.state("server", "SYN-RECEIVED", "ESTABLISHED")
     play.done("server", ack)
     return play.trace

@@ -67,7 +67,9 @@ class Peak(Probe):
     def __init__(self) -> None:
         self.half_open: int = 0
 
-    def queue_changed(self, host: str, port: int, half_open: int, complete: int, now: int) -> None:
+    def queue_changed(
+        self, host: str, port: int, half_open: int, complete: int, most_half_open: int, most_complete: int, now: int
+    ) -> None:
         self.half_open = max(self.half_open, half_open)
 
 

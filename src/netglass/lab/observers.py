@@ -38,9 +38,11 @@ class Observers(Probe):
         for probe in self.probes:
             probe.timer_fired(host, flow, timer, now)
 
-    def queue_changed(self, host: str, port: int, half_open: int, complete: int, now: int) -> None:
+    def queue_changed(
+        self, host: str, port: int, half_open: int, complete: int, most_half_open: int, most_complete: int, now: int
+    ) -> None:
         for probe in self.probes:
-            probe.queue_changed(host, port, half_open, complete, now)
+            probe.queue_changed(host, port, half_open, complete, most_half_open, most_complete, now)
 
     def carried(
         self,

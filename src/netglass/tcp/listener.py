@@ -508,4 +508,12 @@ class Listener(Endpoint):
 
     def _tell_queues(self, now: int) -> None:
         if self.probe is not None:
-            self.probe.queue_changed(self.host, self.local_port, len(self.half_open), len(self.accept_queue), now)
+            self.probe.queue_changed(
+                self.host,
+                self.local_port,
+                len(self.half_open),
+                len(self.accept_queue),
+                self._syn_queue_limit(),
+                self.backlog + 1,
+                now,
+            )

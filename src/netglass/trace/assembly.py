@@ -186,10 +186,13 @@ class Assembly:
         if event.host not in self.columns:
             return []
         column = self.columns[event.host]
-        pairs = (("SYN queue", before[0], event.half_open), ("accept queue", before[1], event.complete))
+        pairs = (
+            ("SYN queue", before[0], event.half_open, event.most_half_open),
+            ("accept queue", before[1], event.complete, event.most_complete),
+        )
         return [
-            Remark(column, QUEUE, f"{name} {new}", event.time, order, f"{name} {old}")
-            for name, old, new in pairs
+            Remark(column, QUEUE, f"{name} {new}{' (full)' if new >= most else ''}", event.time, order, f"{name} {old}")
+            for name, old, new, most in pairs
             if old != new
         ]
 

@@ -81,9 +81,11 @@ class Recorder(Probe):
         self.count += 1
         self.events.append(TimerFired(host, flow, timer, now))
 
-    def queue_changed(self, host: str, port: int, half_open: int, complete: int, now: int) -> None:
+    def queue_changed(
+        self, host: str, port: int, half_open: int, complete: int, most_half_open: int, most_complete: int, now: int
+    ) -> None:
         self.count += 1
-        self.events.append(QueueChanged(host, port, half_open, complete, now))
+        self.events.append(QueueChanged(host, port, half_open, complete, most_half_open, most_complete, now))
 
     def carried(
         self,

@@ -125,14 +125,18 @@ class TimerFired(HostEvent):
 class QueueChanged(HostEvent):
     """The queues of the listener on `port`: entries in the SYN queue and in the accept queue."""
 
-    __slots__ = ("complete", "half_open", "port")
+    __slots__ = ("complete", "half_open", "most_complete", "most_half_open", "port")
 
-    def __init__(self, host: str, port: int, half_open: int, complete: int, time: int) -> None:
+    def __init__(
+        self, host: str, port: int, half_open: int, complete: int, most_half_open: int, most_complete: int, time: int
+    ) -> None:
         self.time = time
         self.host = host
         self.port: int = port
         self.half_open: int = half_open
         self.complete: int = complete
+        self.most_half_open: int = most_half_open
+        self.most_complete: int = most_complete
 
 
 class Carried(Event):
