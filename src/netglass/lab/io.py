@@ -309,5 +309,5 @@ def start(machine: Machine, program: Program, args: tuple[object, ...], name: st
     if not isinstance(steps, Generator):
         raise MisuseError(f'a program is a generator function, it waits with "yield from"; {name} returned {steps!r}')
     process = Process(name, machine, steps)
-    machine.scene.tasks.append(process)
+    machine.scene.tasks[process] = None
     return process

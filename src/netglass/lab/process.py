@@ -126,6 +126,7 @@ class Process(Task):
 
     def _end(self, result: Any, error: Exception | None) -> None:
         self.done = True
+        del self.machine.scene.tasks[self]
         self.result = result
         self.error = error
         if error is not None and not self.awaiting:

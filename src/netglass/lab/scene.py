@@ -42,7 +42,7 @@ class Scene:
         self.agenda: Agenda = Agenda()
         self.directory: Directory = Directory()
         self.observers: Observers = Observers()
-        self.tasks: list[Task] = []
+        self.tasks: dict[Task, None] = {}  # those that run, in the order in which they began
         self.failed: list[Task] = []  # ended with an error that nobody has seen yet
 
     def note(self, host: str, subject: str, text: str) -> None:
