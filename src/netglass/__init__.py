@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netglass.lab.segments import forge
     from netglass.network import faults, match
     from netglass.probe import Probe
+    from netglass.programs.run import run, spawn
 
 _HOMES: Final[dict[str, str]] = {
     "HostConfig": "netglass.host.config",
@@ -29,6 +30,8 @@ _HOMES: Final[dict[str, str]] = {
     "faults": "netglass.network",
     "forge": "netglass.lab.segments",
     "match": "netglass.network",
+    "run": "netglass.programs.run",
+    "spawn": "netglass.programs.run",
 }
 
 __all__ = [
@@ -36,6 +39,8 @@ __all__ = [
     "HostConfig",
     "faults",
     "match",
+    "run",
+    "spawn",
     "forge",
     "Probe",
     "NetglassError",

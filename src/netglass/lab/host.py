@@ -24,9 +24,11 @@ class LabHost(Place):
 
     __slots__ = ("config", "machine", "number", "wanted")
 
-    def __init__(self, core: Host, scene: Scene, world: World, number: int, wanted: list[tuple[bytes, int]]) -> None:
+    def __init__(
+        self, core: Host, scene: Scene, world: World, seed: int, number: int, wanted: list[tuple[bytes, int]]
+    ) -> None:
         machine = Machine(core, scene)
-        super().__init__(core, machine.sockets, world)
+        super().__init__(core, machine.sockets, world, seed)
         self.config: HostConfig = core.config
         self.machine: Machine = machine
         self.number: int = number  # from 1, in the order of creation: the last part of its automatic addresses

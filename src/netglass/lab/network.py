@@ -83,7 +83,8 @@ class Network(World):
         wanted = [with_prefix(address) for address in addresses]
         probe = self._scene.observers if self._scene.observers.probes else None
         core = Host(name, config, self._rng.stream("host", name), probe)
-        made = LabHost(core, self._scene, self, len(self._hosts) + 1, wanted)
+        seed = self._rng.stream("programs", name).u32()
+        made = LabHost(core, self._scene, self, seed, len(self._hosts) + 1, wanted)
         self._hosts[name] = made
         return made
 

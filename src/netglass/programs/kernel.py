@@ -7,7 +7,6 @@ program, the same order, always. Nothing and nobody left is a deadlock, and the 
 
 from __future__ import annotations
 
-import _thread
 from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from netglass.errors import MisuseError, NetglassError
 from netglass.programs import raw
+from netglass.programs.raw import Started, get_ident
 from netglass.sockets.place import Place
 from netglass.times import NEVER
 from netglass.world import Waker, World
@@ -56,8 +56,10 @@ class Task:
         "on_end",
         "parked",
         "result",
+        "seen",
         "spins",
         "stops",
+        "thread",
         "thrown",
         "wait_number",
         "waits_for",
@@ -74,6 +76,8 @@ class Task:
         self.done: bool = False
         self.result: Any = None
         self.error: BaseException | None = None
+        self.seen: bool = False  # somebody waits for its end and gets its error
+        self.thread: Started | None = None  # None: the main task
         self.waits_for: object = None  # str() of it tells what, in a report
         self.joiners: list[Task] = []
         self.on_end: list[Callable[[], None]] = []  # called when it is done, by its own thread
@@ -97,6 +101,7 @@ class Task:
         """Waits for its end; its result, or its error."""
         kernel = self.kernel
         me = kernel.current()
+        self.seen = True
         while not self.done:
             self.joiners.append(me)
             kernel.park(f"the end of {self.name}")
@@ -116,7 +121,8 @@ class TaskWaker(Waker):
 
 
 class Kernel:
-    """One run. The thread that makes it is the main task, on `host`, and has the baton.
+    """One run. The thread that calls `begin` is the main task and has the baton first; tasks that were spawned before
+    follow.
 
     park, unpark and their like may only be called by the task that runs, or by what happens in the world meanwhile.
     """
@@ -125,33 +131,51 @@ class Kernel:
         self.world: World = world
         self.tasks: list[Task] = []
         self.switches: int = 0  # how often the baton changed hands
+        self.programs: list[Task] = []  # spawned by name, so that their errors matter
+        self.deterministic_tls: bool = False
         self.left_behind: list[Task] = []  # would not end
         self.report: Callable[[Kernel], str] = plain_report
+        self.report_cycle: Callable[[list[Task]], str] = plain_cycle
         self._ready: deque[Task] = deque()
         self._alarms: list[tuple[int, int, Task]] = []
         self._waits: int = 0
         self._born: int = 0
-        self._ending: Any = None  # the thread that gave the baton away at its end, until it is gone
+        self.bite: str = ""  # the watchdog's report, once it has bitten
+        self._ending: Started | None = None  # the thread that gave the baton away at its end, until it is gone
         self._over: bool = False  # every wait ends with Stopped
+        self._begun: bool = False
+        self._unstarted: list[tuple[Task, Callable[[], None]]] = []
         self.main: Task = self._new_task(host, name, False)
-        self.main.ident = _thread.get_ident()
         self._running: Task = self.main
+
+    def begin(self, host: Place) -> None:
+        """The thread that calls this is the main task from now on, on `host`."""
+        self.main.host = host
+        self.main.ident = get_ident()
+        self._begun = True
+        for task, call in self._unstarted:
+            self._start_thread(task, call)
+        self._unstarted.clear()
 
     # -- who
 
     def running(self) -> Task | None:
         """The task whose thread this is; None in any other thread."""
         task = self._running
-        return task if task.ident == _thread.get_ident() else None
+        return task if task.ident == get_ident() else None
 
     def current(self) -> Task:
         task = self._running
-        if task.ident != _thread.get_ident():
+        if task.ident != get_ident():
             raise MisuseError(
                 "this thread does not belong to the run: it was started before netglass.run, or by a C library; "
                 "start threads inside the run"
             )
         return task
+
+    def holder(self) -> Task:
+        """Who has the baton, whoever asks."""
+        return self._running
 
     def host(self) -> Place:
         """The host of the running task."""
@@ -217,7 +241,7 @@ class Kernel:
         SPINS."""
         task = self._running
         task.spins += 1
-        if task.spins > SPINS and task.ident == _thread.get_ident() and not task.parked:
+        if task.spins > SPINS and task.ident == get_ident() and not task.parked:
             self._park(task, "a microsecond (it looks at something again and again)", self.world.now() + SPIN_TIME)
 
     def give_way(self) -> None:
@@ -254,7 +278,7 @@ class Kernel:
             # Its finalisers run until its thread is gone.
             ending = self._ending
             self._ending = None
-            raw.join(ending)
+            ending.join()
 
     def _next(self) -> Task:
         ready = self._ready
@@ -304,6 +328,13 @@ class Kernel:
             task.parked = False
             self._ready.append(task)
 
+    def fail_with_cycle(self, cycle: list[Task]) -> None:
+        """Tasks that wait for each other for ever, the running one first and about to wait: the main task is told."""
+        error = Deadlock(self.report_cycle(cycle))
+        if self._running is self.main:
+            raise error
+        self.throw(self.main, error)
+
     # -- tasks
 
     def spawn(self, host: Place, call: Callable[..., Any], *args: Any, name: str = "", daemon: bool = False) -> Task:
@@ -320,13 +351,18 @@ class Kernel:
         """As `spawn`, without arguments and result: what `threading` needs."""
         task = self._new_task(host, name, daemon)
         self._ready.append(task)
+        if self._begun:
+            self._start_thread(task, call)
+        else:
+            self._unstarted.append((task, call))
+        return task
 
+    def _start_thread(self, task: Task, call: Callable[[], None]) -> None:
         def body() -> None:
             self._body(task, call)
 
-        thread = raw.start(body)
-        task.on_end.append(lambda: self._note_ending(thread))
-        return task
+        task.thread = raw.start(body)
+        task.ident = task.thread.ident
 
     def _new_task(self, host: Place, name: str, daemon: bool) -> Task:
         if host.world is not self.world:
@@ -337,7 +373,6 @@ class Kernel:
         return task
 
     def _body(self, task: Task, call: Callable[[], None]) -> None:
-        task.ident = _thread.get_ident()
         self._take_baton(task)
         try:
             if not self._over:
@@ -349,20 +384,21 @@ class Kernel:
         finally:
             self._end(task)
 
-    def _note_ending(self, thread: object) -> None:
-        self._ending = thread
-
     def _end(self, task: Task) -> None:
         task.done = True
         self.tasks.remove(task)
-        task.host.flush()
+        try:
+            task.host.flush()
+            for call in task.on_end:
+                call()
+        except BaseException as error:
+            self._throw_in_main(error)
         for joiner in task.joiners:
             self.unpark(joiner)
         task.joiners.clear()
-        for call in task.on_end:
-            call()
         task.on_end.clear()
         following = self._next()
+        self._ending = task.thread
         self.switches += 1
         self._running = following
         following.gate.release()
@@ -408,6 +444,8 @@ class Kernel:
         # It catches everything. Its thread stays behind, without the baton, for ever.
         self.left_behind.append(task)
         self.tasks.remove(task)
+        for call in task.on_end:
+            call()
         self._ready.clear()
         self._running = self.main
         self.main.gate.release()
@@ -418,3 +456,7 @@ def plain_report(kernel: Kernel) -> str:
     lines = ["nobody can go on, and nothing is left to happen:"]
     lines.extend(f"  {task.name} on {task.host.name} waits for {task.waits_for}" for task in kernel.tasks)
     return "\n".join(lines)
+
+
+def plain_cycle(cycle: list[Task]) -> str:
+    return " waits for ".join([task.name for task in [*cycle, cycle[0]]])

@@ -14,30 +14,39 @@ _start_new: Final[Any] = _thread.start_new_thread
 _set_sentinel: Final[Any] = getattr(_thread, "_set_sentinel", None)
 
 
-def start(body: Callable[[], None]) -> Any:
-    """A new thread that calls `body()`; what to `join`. The interpreter does not wait for it at its exit."""
+class Started:
+    """A thread that was started."""
+
+    __slots__ = ("_ending", "ident")
+
+    def __init__(self, ident: int, ending: Any) -> None:
+        self.ident: int = ident
+        self._ending: Any = ending  # 3.13: its handle; before: a lock that the interpreter releases at its very end
+
+    def join(self) -> None:
+        """Waits until it has gone, all its finalisers included."""
+        if _start_joinable is not None:
+            self._ending.join()
+        else:
+            self._ending.acquire()
+
+
+def start(body: Callable[[], None]) -> Started:
+    """A new thread that calls `body()`. The interpreter does not wait for it at its exit."""
     if _start_joinable is not None:
-        return _start_joinable(body, daemon=True)
-    ending: list[Any] = []
+        handle = _start_joinable(body, daemon=True)
+        return Started(handle.ident, handle)
+    sentinels: list[Any] = []
     begun = allocate_lock()
     begun.acquire()
 
     def with_sentinel() -> None:
-        # The interpreter releases this lock when the thread's state has gone, all its finalisers included.
         sentinel = _set_sentinel()
         sentinel.acquire()
-        ending.append(sentinel)
+        sentinels.append(sentinel)
         begun.release()
         body()
 
-    _start_new(with_sentinel, ())
+    ident = _start_new(with_sentinel, ())
     begun.acquire()
-    return ending[0]
-
-
-def join(thread: Any) -> None:
-    """Waits until the thread has gone."""
-    if _start_joinable is not None:
-        thread.join()
-    else:
-        thread.acquire()
+    return Started(ident, sentinels[0])

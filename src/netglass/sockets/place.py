@@ -12,13 +12,14 @@ from netglass.world import World
 class Place:
     """`lab` has one for each of its hosts, `drive` one for a machine in real time; `programs` knows only this."""
 
-    __slots__ = ("core", "name", "sockets", "world")
+    __slots__ = ("core", "name", "seed", "sockets", "world")
 
-    def __init__(self, core: Host, sockets: Sockets, world: World) -> None:
+    def __init__(self, core: Host, sockets: Sockets, world: World, seed: int) -> None:
         self.name: str = core.name
         self.core: Host = core
         self.sockets: Sockets = sockets
         self.world: World = world
+        self.seed: int = seed  # decides what programs draw there
 
     def flush(self) -> None:
         """Carries out what calls on `sockets` and `core` brought about; packets go on their way."""

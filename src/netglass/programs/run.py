@@ -1,0 +1,162 @@
+"""Running programs: `run` and `spawn`.
+
+    net = Network(seed=1)
+    client, server = net.host("client"), net.host("server")
+    net.cable(client, server, delay="10 ms")
+    spawn(server, serve, daemon=True)
+    result = run(client, ask, "http://server/")
+
+`serve` and `ask` are ordinary functions that know nothing of netglass.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import Any, Final
+
+from netglass.programs import chance, clock, current, deadlock, fence, threads
+from netglass.programs.kernel import Kernel, Task
+from netglass.programs.patches import Patch, Patched
+from netglass.programs.watchdog import WATCHDOG, Hung
+from netglass.sockets.place import Place
+
+LIMIT: Final = 60.0
+"""Seconds of real time that a run may take."""
+
+MODULES: Final[tuple[str, ...]] = ("calls",)
+"""Of `netglass.programs`: each has a `patches(kernel)` -> list[Patch]."""
+
+_waiting: dict[int, Kernel] = {}
+"""Runs that have programs but have not begun, by the id of their world."""
+
+
+def spawn(host: Place, main: Callable[..., Any], *args: Any, name: str = "", daemon: bool = False) -> Task:
+    """A program on `host` in a thread of its own: in the run that is going on, or in the next one of this world.
+
+    A run ends when all its programs have, but does not wait for those with `daemon=True`: servers. What the program
+    raises is in the task's `error`, and `run` raises it at its end, unless somebody called the task's `wait`.
+    """
+    kernel = current.kernel()
+    if kernel is None:
+        kernel = _waiting.setdefault(id(host.world), Kernel(host.world, host))
+    task = kernel.spawn(host, main, *args, name=name, daemon=daemon)
+    kernel.programs.append(task)
+    return task
+
+
+def run(
+    host: Place,
+    main: Callable[..., Any],
+    *args: Any,
+    seed: int | None = None,
+    limit: float = LIMIT,
+    allow: Iterable[str] = (),
+    deterministic_tls: bool = False,
+) -> Any:
+    """Runs `main(*args)` on `host` in virtual time, until it and all programs and threads but daemons have ended; its
+    result.
+
+    `seed` decides what programs draw (default: the world's), `limit` is in seconds of real time, `allow` names audit
+    events that may leave the lab (see `fence.REFUSED`). Inside a run it is `spawn` and `wait`.
+    """
+    inner = current.kernel()
+    if inner is not None:
+        return inner.spawn(host, main, *args).wait()
+    kernel = _waiting.pop(id(host.world), None) or Kernel(host.world, host)
+    kernel.deterministic_tls = deterministic_tls
+    with Session(kernel, host, host.seed if seed is None else seed, limit, frozenset(allow)):
+        return _run_main(kernel, main, args)
+
+
+def _run_main(kernel: Kernel, main: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    try:
+        result = main(*args)
+        threads.leave_pools(kernel)
+        kernel.wait_for_others()
+        kernel.flush()
+    except BaseException as error:
+        if kernel.bite:
+            raise Hung(kernel.bite) from error
+        for task in kernel.programs:
+            if task.error is not None and not task.seen and task.error is not error:
+                error.add_note(f"{task.name} on {task.host.name} had failed before: {task.error!r}")
+        raise
+    for task in kernel.programs:
+        if task.error is not None and not task.seen:
+            raise task.error
+    return result
+
+
+class Session:
+    """Everything that is different while a run goes on, and its end."""
+
+    __slots__ = ("_allow", "_chance", "_cpus", "_host", "_kernel", "_limit", "_patched", "_seed")
+
+    def __init__(self, kernel: Kernel, host: Place, seed: int, limit: float, allow: frozenset[str]) -> None:
+        self._kernel: Kernel = kernel
+        self._host: Place = host
+        self._seed: int = seed
+        self._limit: float = limit
+        self._allow: frozenset[str] = allow
+        self._cpus: set[int] = set()
+        self._patched: Patched | None = None
+        self._chance: chance.Chance | None = None
+
+    def __enter__(self) -> None:
+        kernel = self._kernel
+        kernel.report = deadlock.report
+        kernel.report_cycle = lambda cycle: deadlock.cycle_report(cycle, kernel.tasks)
+        current.enter(kernel)
+        try:
+            self._cpus = pin()
+            self._chance = chance.Chance(self._seed)
+            fence.put_up(self._allow)
+            self._patched = Patched(table(kernel, self._allow))
+            kernel.begin(self._host)
+            WATCHDOG.watch(kernel, self._limit)
+        except BaseException:
+            self._leave()
+            raise
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self._kernel.stop_others()
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        WATCHDOG.leave()
+        if self._patched is not None:
+            self._patched.remove()
+        current.leave()
+        if self._chance is not None:
+            self._chance.leave()
+        unpin(self._cpus)
+
+
+def table(kernel: Kernel, allow: frozenset[str]) -> list[Patch]:
+    """Everything that this run replaces."""
+    found = [*clock.patches(), *threads.patches(allow), *chance.patches(), *threads.replaced_module_locks()]
+    for name in MODULES:
+        found.extend(import_module(f"netglass.programs.{name}").patches(kernel))
+    return found
+
+
+def pin() -> set[int]:
+    """Keeps this thread, and those that it will start, on the processor where it is: handing the baton over costs a
+    fifth then. Returns where it was allowed before; empty if this system cannot."""
+    try:
+        cpus = os.sched_getaffinity(0)
+        with open("/proc/thread-self/stat", "rb") as file:
+            here = int(file.read().rpartition(b")")[2].split()[36])
+        os.sched_setaffinity(0, {here})
+    except (AttributeError, OSError, ValueError, IndexError):
+        return set()
+    return cpus
+
+
+def unpin(cpus: set[int]) -> None:
+    if cpus:
+        os.sched_setaffinity(0, cpus)

@@ -1,0 +1,218 @@
+"""Threads that a program starts become tasks of its run, on the host of whoever started them."""
+
+from __future__ import annotations
+
+import _thread
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, Final
+
+from netglass.errors import NetglassError
+from netglass.programs import current
+from netglass.programs.kernel import Kernel, Stopped, Task
+from netglass.programs.locks import LOCK_FACTORIES, EndLock
+from netglass.programs.patches import Patch
+
+FIRST_DESCRIPTOR: Final = 1 << 20
+"""Descriptors from here on are ours."""
+
+_START_NEW: Final[Any] = _thread.start_new_thread
+_START_JOINABLE: Final[Any] = getattr(_thread, "start_joinable_thread", None)
+_SET_SENTINEL: Final[Any] = getattr(_thread, "_set_sentinel", None)
+_SET_WAKEUP_FD: Final = signal.set_wakeup_fd
+
+
+class Refused(NetglassError, RuntimeError):  # noqa: N818 - what happened to the call
+    """The program wanted something that a lab has not; the text says what to do."""
+
+
+def start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any] = {}) -> int:
+    """_thread.start_new_thread, which threading uses before Python 3.13"""
+    kernel = current.kernel()
+    if kernel is None:
+        return _START_NEW(function, args, dict(kwargs))  # type: ignore[no-any-return]
+    return start(kernel, function, args, kwargs).ident
+
+
+def start_joinable_thread(function: Callable[[], object], handle: Any = None, daemon: bool = True) -> Any:
+    """_thread.start_joinable_thread, which threading uses since Python 3.13"""
+    kernel = current.kernel()
+    if kernel is None:
+        return _START_JOINABLE(function, handle=handle, daemon=daemon)
+    task = start(kernel, function, (), {})
+    own = Handle(task)
+    thread = getattr(function, "__self__", None)
+    if isinstance(thread, threading.Thread):
+        thread._handle = own  # type: ignore[attr-defined]
+    return own
+
+
+def start(kernel: Kernel, function: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Task:
+    thread = getattr(function, "__self__", None)
+    if isinstance(thread, threading.Thread):
+        name, daemon = thread.name, thread.daemon
+    else:
+        name, daemon = str(getattr(function, "__name__", "thread")), True
+
+    def call() -> None:
+        try:
+            function(*args, **kwargs)
+        except (SystemExit, Stopped):
+            pass
+        except BaseException as error:
+            what = "Exception ignored in thread started by"
+            sys.unraisablehook(
+                SimpleNamespace(
+                    exc_type=type(error),
+                    exc_value=error,
+                    exc_traceback=error.__traceback__,
+                    err_msg=what,
+                    object=function,
+                )
+            )
+
+    return kernel.start(call, kernel.host(), name, daemon)
+
+
+class Handle:
+    """_thread._ThreadHandle: how a Thread of Python 3.13 waits for its end."""
+
+    __slots__ = ("_end", "_task")
+
+    def __init__(self, task: Task) -> None:
+        self._task: Task = task
+        self._end: EndLock = held_until_end(task)
+
+    @property
+    def ident(self) -> int:
+        return self._task.ident
+
+    def is_done(self) -> bool:
+        return self._task.done
+
+    def join(self, timeout: float | None = None) -> None:
+        # A real join takes any negative timeout for none.
+        if self._end.acquire(True, -1 if timeout is None or timeout < 0 else timeout):
+            self._end.release()
+
+    def _set_done(self) -> None:
+        pass
+
+
+_PY_SIMPLE_QUEUE: Final[Any] = getattr(queue, "_PySimpleQueue")  # noqa: B009 - it is not in the stubs
+
+
+class SimpleQueue(_PY_SIMPLE_QUEUE):  # type: ignore[misc]
+    """queue.SimpleQueue, the one in Python, which is made of locks. A class of its own, since what replaces something
+    is put back wherever it stands."""
+
+    __module__ = "_queue"
+
+
+def held_until_end(task: Task) -> EndLock:
+    end = EndLock(task)
+    end.acquire()
+    end.owner = task
+    task.on_end.append(end.end)
+    return end
+
+
+def set_sentinel() -> Any:
+    """_thread._set_sentinel: a lock that is released when the calling thread has ended; before Python 3.13."""
+    task = current.task()
+    if task is None:
+        return _SET_SENTINEL()
+    end = EndLock(task)
+    task.on_end.append(end.end)
+    return end
+
+
+def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
+    """signal.set_wakeup_fd: signals come in real time, so they wake nobody who waits in virtual time."""
+    if fd < FIRST_DESCRIPTOR or current.kernel() is None:
+        return _SET_WAKEUP_FD(fd, warn_on_full_buffer=warn_on_full_buffer)
+    if threading.current_thread() is not threading.main_thread():
+        raise ValueError("set_wakeup_fd only works in main thread of the main interpreter")
+    return -1
+
+
+def fork_exec(*args: object) -> int:
+    """_posixsubprocess.fork_exec, under subprocess and multiprocessing"""
+    raise Refused(
+        "a program in a lab cannot start a process (subprocess, multiprocessing): it would run in real time and on the "
+        "real network. Use threads, or netglass.spawn for another program; run(..., allow=('fork_exec',)) lets it go"
+    )
+
+
+def excepthook(original: Any) -> Any:
+    """threading.excepthook, which need not hear that a run is over."""
+
+    def hook(args: Any, /) -> None:
+        if not (isinstance(args.exc_type, type) and issubclass(args.exc_type, Stopped)):
+            original(args)
+
+    return hook
+
+
+def patches(allow: frozenset[str] = frozenset()) -> list[Patch]:
+    table = [
+        *(Patch(_thread, name, factory) for name, factory in LOCK_FACTORIES.items()),
+        Patch(_thread, "start_new_thread", start_new_thread),
+        Patch(_thread, "start_new", start_new_thread),
+        Patch(_thread, "start_joinable_thread", start_joinable_thread),
+        Patch(_thread, "_set_sentinel", set_sentinel),
+        Patch(threading, "excepthook", excepthook(threading.excepthook), aliases=False),
+        Patch(queue, "SimpleQueue", SimpleQueue),
+        Patch(signal, "set_wakeup_fd", set_wakeup_fd),
+    ]
+    if "fork_exec" not in allow:
+        import _posixsubprocess
+
+        table.append(Patch(_posixsubprocess, "fork_exec", fork_exec))
+    return table
+
+
+def leave_pools(kernel: Kernel) -> None:
+    """What Python does at its exit: idle threads of pools that nobody shut down are told to go, and waited for."""
+    pools: Any = sys.modules.get("concurrent.futures.thread")
+    if pools is None:
+        return
+    idents = {task.ident for task in kernel.tasks}
+    ours = [(thread, items) for thread, items in list(pools._threads_queues.items()) if thread.ident in idents]
+    if not ours:
+        return
+    pools._shutdown = True
+    try:
+        for _, items in ours:
+            items.put(None)
+        for thread, _ in ours:
+            thread.join()
+    finally:
+        pools._shutdown = False
+
+
+def replaced_module_locks() -> list[Patch]:
+    """Locks that modules made before the run, in their globals: a task that waited while it holds a real one would
+    stop everybody for ever."""
+    kinds = (type(_thread.allocate_lock()), type(_thread.RLock()))
+    table: list[Patch] = []
+    for name, module in list(sys.modules.items()):
+        if name in ("threading", "_thread") or name.startswith(("netglass", "importlib", "_frozen")):
+            continue
+        table.extend(
+            Patch(module, key, LOCK_FACTORIES["RLock" if isinstance(value, kinds[1]) else "allocate_lock"](), False)
+            for key, value in list(getattr(module, "__dict__", {}).items())
+            if type(value) in kinds and not locked(value)
+        )
+    return table
+
+
+def locked(lock: Any) -> bool:
+    if lock.acquire(False):
+        lock.release()
+        return False
+    return True

@@ -1,0 +1,110 @@
+"""A run that makes no progress in real time ends with a report: a busy loop, a real lock, a world that never rests.
+
+One thread for the process watches the run that is going on. It counts in steps of a fraction of a second, and not
+while a debugger has stopped the program.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import traceback
+from types import FrameType
+from typing import Final
+
+from netglass.errors import NetglassError
+from netglass.programs import raw
+from netglass.programs.kernel import Kernel, Stopped
+from netglass.times import human
+
+STEP: Final = 0.25  # s
+DEBUGGERS: Final = ("bdb", "pdb", "pydevd", "debugpy", "_pydevd_bundle", "ipdb", "pudb")
+
+
+class Hung(NetglassError, RuntimeError):  # noqa: N818 - a state, as Deadlock
+    """The run took longer, in real time, than it may. The text shows where each task was."""
+
+
+class Watchdog:
+    """Sleeps until somebody has a run to be watched."""
+
+    def __init__(self) -> None:
+        self._kernel: Kernel | None = None
+        self._left: float = 0
+        self._bell = raw.allocate_lock()
+        self._bell.acquire()
+        self._rung = False
+        self._alive = False
+
+    def watch(self, kernel: Kernel, seconds: float) -> None:
+        self._left = seconds
+        self._kernel = kernel
+        if not self._alive:
+            self._alive = True
+            raw.start(self._body)
+        elif not self._rung:
+            self._rung = True
+            self._bell.release()
+
+    def leave(self) -> None:
+        self._kernel = None
+
+    def _body(self) -> None:
+        idle = 0
+        while True:
+            kernel = self._kernel
+            if kernel is None and idle > 20:
+                self._rung = False
+                self._bell.acquire()
+                idle = 0
+                continue
+            self._bell.acquire(True, STEP)
+            if kernel is None or kernel is not self._kernel:
+                idle += 1
+                continue
+            idle = 0
+            if not in_debugger():
+                self._left -= STEP
+            if self._left <= 0:
+                self._kernel = None
+                bite(kernel)
+
+
+def in_debugger() -> bool:
+    """True if some thread stands in a debugger's code."""
+    for start in sys._current_frames().values():
+        frame: FrameType | None = start
+        while frame is not None:
+            if str(frame.f_globals.get("__name__", "")).partition(".")[0] in DEBUGGERS:
+                return True
+            frame = frame.f_back
+    return False
+
+
+def bite(kernel: Kernel) -> None:
+    """Ends the run from outside."""
+    kernel.bite = report(kernel)
+    print(kernel.bite, file=sys.stderr, flush=True)  # noqa: T201 - the exception may never arrive
+    running = kernel.holder()
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(running.ident), ctypes.py_object(Stopped))
+
+
+def report(kernel: Kernel) -> str:
+    running = kernel.holder()
+    frames = sys._current_frames()
+    lines = [f"the run made no end in the real time that it has; it is {human(kernel.now())} in the world, and"]
+    for task in kernel.tasks:
+        state = "runs" if task is running and not task.parked else f"waits for {task.waits_for}"
+        lines.append(f"{task.name} on {task.host.name} {state}:")
+        frame = frames.get(task.ident)
+        if frame is not None:
+            shown = [each.rstrip("\n") for each in traceback.format_stack(frame)[-8:]]
+            lines.extend(shown)
+    lines.append(
+        "run(..., limit=SECONDS) gives it more. A task that stands in a real lock waits for one that was made before "
+        "the run."
+    )
+    return "\n".join(lines)
+
+
+WATCHDOG: Final = Watchdog()
