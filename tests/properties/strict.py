@@ -7,6 +7,8 @@ and `handle_timeout` at the deadline moves it on.
 
 from __future__ import annotations
 
+from functools import cache
+
 from netglass import Network, Probe
 from netglass.lab.host import LabHost
 from netglass.probe import Flow
@@ -37,10 +39,16 @@ class Timers(Probe):
                 assert spread >= SECOND, f"{host}: {MOST_TIMERS} timers in {human(spread)}"
 
 
+@cache
+def attributes(kind: type) -> tuple[str, ...]:
+    """The names of what its instances hold. By `dir`, since a compiled class does not tell its slots."""
+    return tuple(name for name in dir(kind) if not name.startswith("__") and not callable(getattr(kind, name)))
+
+
 def everything(thing: Connection | Listener) -> dict[str, object]:
     """All that `thing` holds, as values to compare."""
     block = thing.tcb if isinstance(thing, Connection) else thing
-    found = {name: getattr(block, name) for name in type(block).__slots__}
+    found = {name: getattr(block, name) for name in attributes(type(block))}
     if isinstance(thing, Connection):
         recovery = thing.tcb.recovery
         found["congestion window"] = recovery.cc.cwnd

@@ -27,7 +27,7 @@ def test_any_case(case: Case):
 def test_every_state_is_held_to_its_deadline():
     kinds: set[str] = set()
     checks = 0
-    for seed in range(100):
+    for seed in range(60):
         hostile = Hostile(drawn(seed))
         strict = Strict(hostile.net)
         strict.run()
@@ -36,7 +36,7 @@ def test_every_state_is_held_to_its_deadline():
         checks += strict.checks
     # The closed are forgotten at once, and SYN-RECEIVED is a listener's but for a simultaneous open (below).
     assert {str(state.value) for state in State} - kinds <= {"CLOSED", "SYN-RECEIVED"}
-    assert checks > 50_000
+    assert checks > 30_000
 
 
 def test_simultaneous_open():
