@@ -123,12 +123,12 @@ def take_text(tcb: Tcb, segment: TcpSegment, seq: int, size: int, now: int) -> N
         quick_again(tcb)
         return
     edge = tcb.rcv_adv if tcb.rcv_adv > tcb.rcv_nxt else tcb.rcv_nxt
+    if tcb.rcv_fin >= 0 and tcb.rcv_fin < edge:
+        edge = tcb.rcv_fin
     if seq >= edge:
         tcb.counters.add("data-beyond-window")
         schedule_now(tcb)
         return
-    if tcb.rcv_fin >= 0 and tcb.rcv_fin < edge:
-        edge = tcb.rcv_fin
     chunks = segment.chunks
     if end > edge:
         tcb.counters.add("data-cut-to-window")

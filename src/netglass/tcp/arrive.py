@@ -31,14 +31,15 @@ from netglass.tcp.state import (
     SYN_SENT,
     TIME_WAIT,
 )
-from netglass.tcp.tcb import ACK_DUE, RESET_DUE, SYN_DUE, Tcb
+from netglass.tcp.tcb import ACK_DUE, RESET_DUE, SYN_DUE, URGENT_NOT_YET, Tcb
 from netglass.tcp.transmit import syn_space
-from netglass.times import NEVER, SECOND
+from netglass.times import MILLISECOND, NEVER, SECOND
 from netglass.wire.checksum import Buffer
 from netglass.wire.seq import unwrap
 from netglass.wire.tcp import ABSENT, ACK, FIN, RST, SYN, URG, TcpSegment
 from netglass.world import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP
 
+SYN_AGAIN: Final = 5 * MILLISECOND  # Linux TCP_TIMEOUT_MIN: two ticks, 2 to 8 ms
 PAWS_IDLE: Final = 24 * 86400 * SECOND  # RFC 7323 §5.5: a timestamp older than this says nothing
 
 
@@ -65,6 +66,9 @@ def in_syn_sent(tcb: Tcb, segment: TcpSegment, now: int) -> None:
         tcb.counters.add("syn-sent-bad-ack")
         if not flags & RST:
             answer_with_reset(tcb, ack)
+            if not tcb.syn_retries:
+                # Linux: the RST may have freed the peer of an old connection; the SYN is worth another try at once.
+                tcb.retransmit_at = min(tcb.retransmit_at, now + SYN_AGAIN)
         return
     # second: the RST bit
     if flags & RST:
@@ -124,12 +128,6 @@ def in_synchronized(tcb: Tcb, segment: TcpSegment, now: int) -> None:
     if not flags & ACK:
         tcb.counters.add("no-ack-bit")
         return
-    # RFC 7323 §4.3 as Linux has it: TS.Recent moves if the segment does not begin beyond what we acknowledged last.
-    if segment.ts_val != ABSENT and tcb.ts_ok and seq <= tcb.rcv_wup:
-        tcb.ts_recent = segment.ts_val
-        tcb.ts_recent_at = now
-    tcb.last_heard_at = now
-    tcb.keepalive_sent = 0
     if not ack_arrives(tcb, segment, seq, now):
         return
     if flags & URG:
@@ -147,6 +145,8 @@ def sequence_acceptable(tcb: Tcb, segment: TcpSegment, seq: int, now: int) -> bo
     end = seq + segment.length + (flags & SYN) // SYN + (flags & FIN)
     edge = tcb.rcv_adv if tcb.rcv_adv > tcb.rcv_nxt else tcb.rcv_nxt
     if end < tcb.rcv_wup or seq > edge:
+        if flags & RST and before_fin(tcb, seq):
+            return True
         if flags & RST:
             tcb.counters.add("reset-outside-window")
         elif flags & SYN:
@@ -158,9 +158,9 @@ def sequence_acceptable(tcb: Tcb, segment: TcpSegment, seq: int, now: int) -> bo
 
 
 def is_old_timestamp(tcb: Tcb, ts_val: int, now: int) -> bool:
-    return (
-        tcb.ts_recent != ABSENT and unwrap(ts_val, tcb.ts_recent) < tcb.ts_recent and now - tcb.ts_recent_at < PAWS_IDLE
-    )
+    # Linux tcp_paws_check: some stacks send zero in their SYN and true values later; a zero says nothing.
+    recent = tcb.ts_recent
+    return recent > 0 and unwrap(ts_val, recent) < recent and now - tcb.ts_recent_at < PAWS_IDLE
 
 
 def answer_unacceptable(tcb: Tcb, segment: TcpSegment, reason: str, now: int) -> None:
@@ -196,13 +196,15 @@ def challenge(tcb: Tcb, reason: str, now: int) -> None:
 
 def reset_arrives(tcb: Tcb, seq: int, now: int) -> None:
     """RFC 5961 §3.2: only a RST at exactly RCV.NXT counts; one elsewhere in the window is challenged."""
-    # Linux: after the peer's FIN also the number before it counts, since some stacks do not number a RST beyond their
-    # FIN.
-    after_fin = seq == tcb.rcv_nxt - 1 and tcb.state in (CLOSE_WAIT, LAST_ACK, CLOSING)
-    if seq != tcb.rcv_nxt and not after_fin and not at_sack_edge(tcb, seq):
+    if seq != tcb.rcv_nxt and not before_fin(tcb, seq) and not at_sack_edge(tcb, seq):
         challenge(tcb, "challenge-reset", now)
         return
     reset_by_peer(tcb, now)
+
+
+def before_fin(tcb: Tcb, seq: int) -> bool:
+    """Linux: after the peer's FIN a RST with the number before it counts as well; some stacks do not number it beyond."""
+    return seq == tcb.rcv_nxt - 1 and tcb.state in (CLOSE_WAIT, LAST_ACK, CLOSING)
 
 
 def at_sack_edge(tcb: Tcb, seq: int) -> bool:
@@ -241,8 +243,10 @@ def answer_with_reset(tcb: Tcb, seq: int) -> None:
 
 def crossed_syn_ack(tcb: Tcb, segment: TcpSegment, seq: int) -> bool:
     """The SYN-ACK that answers our SYN-ACK in a simultaneous open (figure 7, lines 5 and 6): its SYN is the one that we
-    know."""
-    return tcb.state is SYN_RECEIVED and not tcb.passive and seq == tcb.irs and segment.flags & ACK != 0
+    know. With text or a FIN behind the SYN it is none, as in Linux."""
+    if tcb.state is not SYN_RECEIVED or tcb.passive or seq != tcb.irs:
+        return False
+    return segment.flags & (ACK | FIN) == ACK and not segment.length
 
 
 # fifth: ACK
@@ -261,10 +265,19 @@ def ack_arrives(tcb: Tcb, segment: TcpSegment, seq: int, now: int) -> bool:
         # "If the ACK acks something not yet sent, then send an ACK, drop the segment, and return."
         answer_unacceptable(tcb, segment, "ack-not-sent-yet", now)
         return False
-    if ack < tcb.snd_una - tcb.max_snd_wnd:
-        # RFC 5961 §5.2
-        challenge(tcb, "challenge-old-ack", now)
-        return False
+    if ack < tcb.snd_una:
+        if ack < tcb.snd_una - tcb.max_snd_wnd or ack <= tcb.iss:
+            # RFC 5961 §5.2; and nobody can acknowledge what was never sent, however large the window (Linux
+            # bytes_acked).
+            challenge(tcb, "challenge-old-ack", now)
+            return False
+    elif segment.ts_val != ABSENT and tcb.ts_ok and seq <= tcb.rcv_wup:
+        # RFC 7323 §4.3 as Linux has it: TS.Recent moves if the segment does not begin beyond what we acknowledged last.
+        # Only now: beside a forged ACK it could make PAWS drop everything true.
+        tcb.ts_recent = segment.ts_val
+        tcb.ts_recent_at = now
+    tcb.last_heard_at = now
+    tcb.keepalive_sent = 0
     acknowledge.take_ack(tcb, segment, seq, ack, now)
     if tcb.snd_fin >= 0 and tcb.snd_una > tcb.snd_fin:
         our_fin_acknowledged(tcb, now)
@@ -323,7 +336,7 @@ def urgent_arrives(tcb: Tcb, segment: TcpSegment, seq: int) -> None:
     if end <= tcb.rcv_nxt or end <= tcb.rcv_up:
         return
     tcb.rcv_up = end
-    tcb.urgent_byte = -1
+    tcb.urgent_byte = URGENT_NOT_YET
     tcb.woken |= POLLPRI
 
 
@@ -363,11 +376,11 @@ def text_arrives(tcb: Tcb, segment: TcpSegment, seq: int, now: int) -> None:
         tcb.reset_seq = tcb.snd_nxt
         vanish(tcb, now)
         return
-    if fin and (tcb.rcv_fin < 0 or end < tcb.rcv_fin) and end <= tcb.rcv_adv:
-        tcb.rcv_fin = end
+    if fin:
+        place_fin(tcb, end)
     if size:
         acknowledge.take_text(tcb, segment, seq, size, now)
-        if tcb.rcv_up >= 0:
+        if tcb.rcv_up >= 0 and tcb.urgent_byte == URGENT_NOT_YET:
             pick_urgent(tcb, seq, segment.chunks, size)
     elif fin and end < tcb.rcv_nxt:
         acknowledge.schedule_now(tcb)
@@ -375,6 +388,16 @@ def text_arrives(tcb: Tcb, segment: TcpSegment, seq: int, now: int) -> None:
         fin_arrives(tcb, now)
     elif fin:
         acknowledge.schedule_now(tcb)
+
+
+def place_fin(tcb: Tcb, seq: int) -> None:
+    """The peer's stream ends before `seq`. It cannot, if text from there on has arrived already."""
+    if seq < tcb.received.end:
+        tcb.counters.add("fin-before-text")
+    elif seq > tcb.rcv_adv:
+        tcb.counters.add("fin-beyond-window")
+    elif tcb.rcv_fin < 0 or seq < tcb.rcv_fin:
+        tcb.rcv_fin = seq
 
 
 def unread_for_ever(tcb: Tcb) -> bool:
@@ -427,7 +450,9 @@ def in_time_wait(tcb: Tcb, segment: TcpSegment, now: int) -> None:
     if not old and seq == tcb.rcv_nxt and (end == seq or flags & RST):
         if flags & RST:
             reset_in_time_wait(tcb, now)
-        elif segment.ts_val != ABSENT and tcb.ts_ok:
+            return
+        tcb.close_at = now + 2 * tcb.config.msl
+        if segment.ts_val != ABSENT and tcb.ts_ok:
             tcb.ts_recent, tcb.ts_recent_at = segment.ts_val, now
         return
     if flags & RST:
@@ -443,7 +468,6 @@ def reset_in_time_wait(tcb: Tcb, now: int) -> None:
     if tcb.config.rfc1337:
         # RFC 1337: else an old RST could end the wait that protects from old segments.
         tcb.counters.add("reset-in-time-wait")
-        tcb.close_at = now + 2 * tcb.config.msl
         return
     vanish(tcb, now)
 

@@ -69,12 +69,18 @@ def receive(tcb: Tcb, size: int, peek: bool, now: int) -> bytes | int:
     """Data in order first, then the error, then the end of the stream: an application reads all that arrived before it
     learns what went wrong."""
     received = tcb.received
-    if tcb.rcv_up >= 0:
+    skipped = 0
+    if tcb.rcv_up >= 0 and received.readable:
+        skipped = 1 if at_urgent_mark(tcb) else 0
         size = up_to_urgent(tcb, size)
-    if received.readable:
-        data = received.read(size, peek)
+        if skipped and not peek:
+            received.read(1)
+            forget_urgent(tcb)
+            skipped = 0
+    if received.readable > skipped:
+        data = received.read(size + skipped, peek)
         if peek:
-            return data
+            return data[skipped:]
         if tcb.rcv_up >= 0 and received.next - received.readable >= tcb.rcv_up:
             forget_urgent(tcb)
         if tcb.state is not CLOSED:
@@ -91,17 +97,10 @@ def receive(tcb: Tcb, size: int, peek: bool, now: int) -> bytes | int:
 
 
 def up_to_urgent(tcb: Tcb, size: int) -> int:
-    """A read stops at the urgent mark (SIOCATMARK). One that starts there skips the urgent byte, unless
+    """A read stops at the urgent mark (SIOCATMARK). One that starts there goes on; it skips the urgent byte, unless
     SO_OOBINLINE."""
-    received = tcb.received
-    mark = tcb.rcv_up - 1
-    first_unread = received.next - received.readable
-    if first_unread < mark:
-        return min(size, mark - first_unread)
-    if first_unread == mark and not tcb.settings.oob_inline and received.readable:
-        received.read(1)
-        forget_urgent(tcb)
-    return size
+    before = tcb.rcv_up - 1 - (tcb.received.next - tcb.received.readable)
+    return min(size, before) if before > 0 else size
 
 
 def forget_urgent(tcb: Tcb) -> None:

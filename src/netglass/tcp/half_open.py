@@ -142,8 +142,8 @@ def unacceptable(entry: HalfOpen, segment: TcpSegment, seq: int) -> str:
 
 def is_old(entry: HalfOpen, segment: TcpSegment) -> bool:
     """PAWS (RFC 7323 §5.3): its timestamp is older than the SYN's."""
-    if entry.ts_recent == ABSENT or segment.ts_val == ABSENT:
-        return False
+    if entry.ts_recent <= 0 or segment.ts_val == ABSENT:
+        return False  # a zero in the SYN says nothing (Linux tcp_paws_check)
     return unwrap(segment.ts_val, entry.ts_recent) < entry.ts_recent
 
 

@@ -66,6 +66,11 @@ class ReceiveBuffer:
 
     # -- from the network
 
+    @property
+    def end(self) -> int:
+        """One past the last byte that has arrived, gaps before it or not."""
+        return self._ranges[-1].end if self._ranges else self.next
+
     def insert(self, seq: int, chunks: tuple[Buffer, ...], size: int) -> int:
         """Data for [seq, seq + size), already cut to the window. Returns by how much `next` advanced.
 

@@ -1,0 +1,154 @@
+"""Peers that do what no peer should: out of malice, by a bug, or because somebody forges their segments."""
+
+from __future__ import annotations
+
+from netglass.errnos import EAGAIN
+from netglass.tcp.state import CLOSED, ESTABLISHED, TIME_WAIT
+from netglass.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, TcpOptions
+from tests.tcp.dialogue import MSS, Tcp, established, fin_wait_1, plain, syn_received, time_wait
+
+# -- FIN
+
+
+def test_a_fin_before_what_arrived_is_no_end_of_the_stream() -> None:
+    tcp = established(snd_nxt=1000, rcv_nxt=5000)
+    tcp.inject(ACK, seq=5000, ack=1000, data=b"ab")
+    tcp.inject(FIN | ACK, seq=5001, ack=1000)  # the FIN would take the place of "b"
+    assert tcp.receive() == b"ab"
+    assert tcp.receive() == -EAGAIN
+    tcp.inject(ACK, seq=5002, ack=1000, data=b"cd")
+    assert tcp.receive() == b"cd"
+    tcp.inject(FIN | ACK, seq=5004, ack=1000)
+    assert tcp.receive() == b""
+
+
+def test_a_fin_in_the_middle_of_what_waits_for_a_gap_is_no_end_of_the_stream() -> None:
+    tcp = established(snd_nxt=1000, rcv_nxt=5000)
+    tcp.inject(ACK, seq=5002, ack=1000, data=b"cdef")
+    tcp.inject(FIN | ACK, seq=5004, ack=1000)
+    tcp.inject(ACK, seq=5000, ack=1000, data=b"ab")
+    tcp.inject(ACK, seq=5006, ack=1000, data=b"gh")
+    assert tcp.receive() == b"abcdefgh"
+    assert tcp.receive() == -EAGAIN
+    assert tcp.state is ESTABLISHED
+
+
+# -- SYN
+
+
+def test_data_on_the_syn_ack_of_a_simultaneous_open_is_not_misplaced() -> None:
+    tcp = syn_received(snd_nxt=1000, rcv_nxt=5000)
+    tcp.inject(SYN | ACK, seq=4999, ack=1000, data=b"ab", options=MSS)
+    tcp.inject(ACK, seq=5000, ack=1000, data=b"abcd")
+    assert tcp.receive() == b"abcd"
+
+
+# -- timestamps
+
+
+def stamped(ts_val: int = 100) -> Tcp:
+    config = plain()
+    config.timestamps = True
+    return established(snd_nxt=1000, rcv_nxt=5000, config=config, ts=(ts_val, 0))
+
+
+def test_a_timestamp_beside_an_impossible_ack_is_not_believed() -> None:
+    """Else one forged segment, its ACK guessed wrong, would make PAWS drop all that the true peer sends (RFC 5961
+    §5.2 asks for the ACK first)."""
+    tcp = stamped(ts_val=100)
+    tcp.inject(ACK, seq=5000, ack=999999, ts=(0x70000000, 0))
+    tcp.inject(ACK, seq=5000, ack=1000, data=b"true", ts=(101, 0))
+    assert tcp.receive() == b"true"
+
+
+def test_a_timestamp_of_zero_in_the_handshake_says_nothing() -> None:
+    """Some stacks send zero in the SYN and true values later (Linux tcp_paws_check)."""
+    tcp = stamped(ts_val=0)
+    tcp.inject(ACK, seq=5000, ack=1000, data=b"true", ts=(0x90000000, 0))
+    assert tcp.receive() == b"true"
+
+
+# -- ACK
+
+
+def test_an_ack_from_before_the_connection_is_challenged() -> None:
+    """RFC 5961 §5.2; what was never sent cannot be acknowledged, however large the window (Linux bytes_acked)."""
+    tcp = established(snd_nxt=1000, rcv_nxt=5000)
+    tcp.inject(ACK, seq=5000, ack=900, data=b"forged")
+    assert tcp.receive() == -EAGAIN
+    tcp.expect(ACK, seq=1000, ack=5000)
+
+
+# -- urgent data
+
+
+def test_the_urgent_byte_that_comes_again_is_not_handed_out_again() -> None:
+    tcp = established(snd_nxt=1000, rcv_nxt=5000)
+    tcp.inject(ACK | URG | PSH, seq=5000, ack=1000, data=b"ab!", urgent=3)
+    assert tcp.connection.receive_urgent(tcp.now) == b"!"
+    tcp.inject(ACK | URG | PSH, seq=5000, ack=1000, data=b"ab!", urgent=3)
+    assert not isinstance(tcp.connection.receive_urgent(tcp.now), bytes)
+    assert tcp.receive() == b"ab"
+
+
+def test_looking_does_not_take_the_urgent_byte_away() -> None:
+    tcp = established(snd_nxt=1000, rcv_nxt=5000)
+    tcp.inject(ACK | URG | PSH, seq=5000, ack=1000, data=b"!ab", urgent=1)
+    assert tcp.connection.receive(10, tcp.now, peek=True) == b"ab"
+    assert tcp.connection.receive_urgent(tcp.now) == b"!"
+    assert tcp.receive() == b"ab"
+
+
+# -- TIME-WAIT
+
+
+def test_an_ack_in_time_wait_starts_the_wait_over() -> None:
+    """RFC 9293 §3.10.7.4, fifth; Linux tcp_timewait_state_process."""
+    tcp = time_wait(snd_nxt=1000, rcv_nxt=5000)
+    tcp.wait("50s")
+    tcp.inject(ACK, seq=5000, ack=1000)
+    tcp.expect_nothing()
+    tcp.wait("50s")
+    assert tcp.state is TIME_WAIT
+
+
+def test_a_reset_does_not_prolong_time_wait() -> None:
+    """RFC 1337 §3: with its cure on, a RST is ignored."""
+    tcp = time_wait(snd_nxt=1000, rcv_nxt=5000)
+    tcp.tcb.config.rfc1337 = True
+    tcp.wait("50s")
+    tcp.inject(RST, seq=5000)
+    tcp.wait("11s")
+    assert tcp.state is CLOSED
+
+
+# -- sizes
+
+
+def test_a_window_is_never_said_to_be_wider_than_the_header_can_tell() -> None:
+    config = plain()
+    config.rmem = (4096, 1 << 20, 1 << 20)
+    tcp = established(snd_nxt=1000, rcv_nxt=5000, config=config)
+    tcp.inject(ACK, seq=5000, ack=1000, data=b"x" * 1000)
+    told = tcp.expect(ACK, seq=1000, ack=6000).window
+    assert tcp.tcb.snapshot().rcv_wnd <= max(told, (1 << 20) - 1000)
+
+
+def test_the_smallest_segments_leave_room_for_data_beside_sack_blocks() -> None:
+    config = plain()
+    config.timestamps = config.sack = True
+    tcp = established(
+        snd_nxt=1000, rcv_nxt=5000, config=config, options=TcpOptions(mss=1, sack_permitted=True), ts=(1, 0)
+    )
+    for place in (10, 20, 30, 40):
+        tcp.inject(ACK, seq=5000 + place, ack=1000, data=b"x", ts=(1, 0))
+    tcp.sent.clear()
+    tcp.send(b"y" * 100)
+    assert tcp.sent and all(segment.length > 0 for segment in tcp.sent)
+
+
+def test_our_fin_and_a_reset_of_linger_do_not_mix() -> None:
+    tcp = fin_wait_1(snd_nxt=1000, rcv_nxt=5000)
+    tcp.connection.abort(tcp.now)
+    tcp.expect(RST | ACK, seq=1000, ack=5000)
+    tcp.expect_nothing()
