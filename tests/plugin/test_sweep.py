@@ -181,6 +181,13 @@ def test_a_test_that_is_not_the_same_each_time_is_told_so(pytester):
     result.stdout.fnmatch_lines(["netglass sweep: 11 of 11 faults never met their packet*", "*not the same each time*"])
 
 
+def test_what_the_runs_of_a_sweep_print_is_not_heaped_up(pytester):
+    source = IMPATIENT.replace("assert answer_of", 'print("here I am")\n    assert answer_of')
+    assert "here I am" not in run(pytester, source, "--netglass-sweep").stdout.str()
+    source = source.replace('"200 ms"', "None")
+    assert run(pytester, source, "--netglass-sweep", "-rP").stdout.str().count("\nhere I am") == 1
+
+
 def test_a_test_that_fails_by_itself_is_not_swept(pytester):
     result = run(pytester, WRONG, "--netglass-sweep")
     result.assert_outcomes(failed=1)

@@ -100,6 +100,7 @@ def protocol(item: pytest.Item, nextitem: pytest.Item | None, kinds: list[Kind])
 def run_once(item: pytest.Item, run: Run) -> list[pytest.TestReport]:
     """Setup, call and teardown; what the test shares with others stays set up."""
     item.stash[RUN] = run
+    item._report_sections.clear()  # noqa: SLF001  what earlier runs printed is not this run's
     # What comes next is asked only for the nodes above it: the parent stands for a sibling of this test.
     sibling = cast(pytest.Item, item.parent)
     try:
@@ -166,6 +167,7 @@ def swept(item: pytest.Item, trials: list[Trial], passed: pytest.TestReport) -> 
     progress.end()
     report = passed
     if casualties or missed:
+        item._report_sections.clear()  # noqa: SLF001  nor the verdict's
         text = verdict(len(trials), casualties, missed)
         call = pytest.CallInfo.from_call(lambda: pytest.fail(text, pytrace=False), "call")
         report = item.ihook.pytest_runtest_makereport(item=item, call=call)
