@@ -27,7 +27,7 @@ def swept(pytester: pytest.Pytester, source: str, *options: str) -> None:
     result.stdout.fnmatch_lines(
         [
             "netglass sweep: 2 of 11 faults not survived: drop segment 4, drop segment 6",
-            "*::test_patient*: all 11 faults survived",
+            "*::test_patient*: sweep, all 11 faults survived",
         ]
     )
 

@@ -206,6 +206,16 @@ def test_a_fault_for_one_cable_leaves_the_others_alone(pytester):
     run(pytester, IMPATIENT, option.format("client-router")).assert_outcomes(passed=1)
 
 
+def test_a_fault_says_how_often_it_fired(pytester):
+    def told(option: str) -> str:
+        return run(pytester, PATIENT, f"--netglass-fault={option}").stdout.str()
+
+    assert "::test_patient: faults.drop(match.data) fired once" in told("faults.drop(match.data)")
+    assert "faults.drop(match.data, times=2) fired 2 times" in told("faults.drop(match.data, times=2)")
+    assert "faults.drop(match.udp) never met its packet" in told("faults.drop(match.udp)")
+    assert "elsewhere: faults.drop(match.data) never met its packet" in told("elsewhere: faults.drop(match.data)")
+
+
 @pytest.mark.parametrize("text", ["faults.dropp(match.syn)", "match.syn", "faults.drop(", "1/0"])
 def test_text_that_is_no_fault(pytester, text: str):
     result = run(pytester, PATIENT, f"--netglass-fault={text}")

@@ -16,7 +16,7 @@ pytest_plugins = "pytester"
 def test_a_program_that_survives_everything(pytester):
     result = run(pytester, PATIENT, "--netglass-sweep")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*= netglass sweep =*", "*::test_patient: all 11 faults survived"])
+    result.stdout.fnmatch_lines(["*= netglass =*", "*::test_patient: sweep, all 11 faults survived"])
     assert not (pytester.path / ".netglass").exists()
 
 
@@ -259,7 +259,7 @@ def test_a_failed_end_of_what_tests_share_is_an_error(pytester):
 def test_sweeps_of_several_seeds(pytester):
     result = run(pytester, PATIENT, "--netglass-sweep", "--netglass-runs=2")
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*?seed1?: all 11 faults survived", "*?seed2?: all 11 faults survived"])
+    result.stdout.fnmatch_lines(["*?seed1?: sweep, all 11 faults survived", "*?seed2?: sweep, all 11 faults survived"])
 
 
 def test_a_long_sweep_says_how_far_it_is(pytester, monkeypatch):

@@ -18,7 +18,7 @@ import pytest
 
 from netglass.errors import MisuseError
 from netglass.pytest_plugin.marks import CABLE_OPTIONS, first_seed, mark_options
-from netglass.pytest_plugin.run import RUN, Run
+from netglass.pytest_plugin.run import FAULT, RUN, SWEEP, Run
 
 if TYPE_CHECKING:
     from netglass.pytest_plugin.network import ObservedNetwork
@@ -146,21 +146,27 @@ def pytest_runtest_makereport(
         from netglass.pytest_plugin.report import failure_text
 
         report.sections.append(("netglass", failure_text(item, run, run.net)))
+    if report.when == "call" and run.net is not None and not run.label:
+        report.user_properties += [(FAULT, f"{text} {times(count)}") for text, count in run.net.hits().items()]
     if report.when == "teardown":
         # A session keeps its items, so whatever an item keeps is kept to the end.
         del item.stash[RUN]
     return report
 
 
+def times(count: int) -> str:
+    return "never met its packet" if not count else f"fired {count} times" if count > 1 else "fired once"
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     found = [
-        (report.nodeid, value)
+        f"{report.nodeid}: {value}"
         for reports in terminalreporter.stats.values()
         for report in reports
         for name, value in getattr(report, "user_properties", ())
-        if name == "netglass-sweep"
+        if name in (FAULT, SWEEP)
     ]
     if found:
-        terminalreporter.section("netglass sweep")
-        for nodeid, value in found:
-            terminalreporter.write_line(f"{nodeid}: {value}")
+        terminalreporter.section("netglass")
+        for line in found:
+            terminalreporter.write_line(line)

@@ -58,6 +58,13 @@ class ObservedNetwork(Network):
             cable.add_fault(self.censuses[cable.name])
         return cable
 
+    def hits(self) -> dict[str, int]:
+        """How often each of `faults` fired, on all cables together."""
+        counts = dict.fromkeys(self._faults, 0)
+        for text, fault in self.planned:
+            counts[text] += fault.fired
+        return counts
+
 
 def planned_fault(text: str) -> tuple[str, Fault]:
     """(the cable's name, "" for all; the fault) of text such as "faults.drop(match.segment(7))" or "client-server:

@@ -16,15 +16,13 @@ from _pytest.runner import runtestprotocol
 from netglass.errors import MisuseError
 from netglass.pytest_plugin.network import ObservedNetwork, Passed
 from netglass.pytest_plugin.report import clear, directory_of, drawn, file_name, shown, tail
-from netglass.pytest_plugin.run import RUN, Run
+from netglass.pytest_plugin.run import RUN, SWEEP, Run
 from netglass.times import duration
 from netglass.trace.describe import arrow_words
 from netglass.trace.transmissions import Transmission
 from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import RST, TcpSegment
 
-PROPERTY: Final = "netglass-sweep"
-"""The user property of a report that says how its sweep went."""
 FULL: Final = 10
 """So many failures are told in full."""
 TAIL: Final = 24
@@ -172,7 +170,7 @@ def swept(item: pytest.Item, trials: list[Trial], passed: pytest.TestReport) -> 
         call = pytest.CallInfo.from_call(lambda: pytest.fail(text, pytrace=False), "call")
         report = item.ihook.pytest_runtest_makereport(item=item, call=call)
     report.duration = passed.duration + monotonic() - began
-    report.user_properties.append((PROPERTY, outcome(len(trials), casualties, missed)))
+    report.user_properties.append((SWEEP, "sweep, " + outcome(len(trials), casualties, missed)))
     return report
 
 
@@ -181,7 +179,7 @@ def attempt(item: pytest.Item, trial: Trial) -> tuple[Casualty | None, bool]:
     planned = f"{trial.where}: {trial.fault}"
     run = Run((*item.config.getoption("netglass_fault"), planned), label=trial.label)
     reports = run_once(item, run)
-    hit = run.net is not None and any(fault.fired for text, fault in run.net.planned if text == planned)
+    hit = run.net is not None and run.net.hits()[planned] > 0
     failed = [each for each in reports if each.failed]
     if not failed:
         return None, hit
