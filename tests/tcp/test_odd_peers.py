@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from netglass.errnos import EAGAIN
+import pytest
+
+from netglass import Network
+from netglass.errnos import EAGAIN, ETIMEDOUT
+from netglass.lab.io import Io, Stream
+from netglass.lab.process import Steps
 from netglass.tcp.state import CLOSED, ESTABLISHED, TIME_WAIT
 from netglass.wire.tcp import ACK, FIN, PSH, RST, SYN, URG, TcpOptions
 from tests.tcp.dialogue import MSS, Tcp, established, fin_wait_1, plain, syn_received, time_wait
+from tests.tcp.listening import Port
 
 # -- FIN
 
@@ -41,6 +47,16 @@ def test_data_on_the_syn_ack_of_a_simultaneous_open_is_not_misplaced() -> None:
     tcp.inject(SYN | ACK, seq=4999, ack=1000, data=b"ab", options=MSS)
     tcp.inject(ACK, seq=5000, ack=1000, data=b"abcd")
     assert tcp.receive() == b"abcd"
+
+
+def test_a_syn_ack_with_text_is_nobodys_third_segment() -> None:
+    """It would leave a connection in SYN-RECEIVED in the accept queue, with no timer to end it."""
+    port = Port()
+    iss = port.syn(1001)
+    assert port.inject(SYN | ACK, 1001, seq=0, ack=iss + 1, data=b"abc") is None
+    port.expect(ACK, 1001, seq=iss + 1, ack=1)
+    assert (port.half_open, port.complete) == (1, 0)
+    assert port.inject(ACK, 1001, seq=1, ack=iss + 1) is not None
 
 
 # -- timestamps
@@ -99,6 +115,59 @@ def test_looking_does_not_take_the_urgent_byte_away() -> None:
     assert tcp.receive() == b"ab"
 
 
+# -- a peer that never lets go
+
+
+def test_an_orphan_whose_peer_keeps_the_window_closed_is_given_up() -> None:
+    """Nobody will ever read the answer: a peer must not be able to hold our buffer for ever (Linux
+    tcp_orphan_retries)."""
+    tcp = established(snd_nxt=1000, rcv_nxt=5000)
+    tcp.inject(ACK, seq=5000, ack=1000, window=0)
+    tcp.send(b"unwanted")
+    tcp.close()
+    for _ in range(100):
+        if tcp.state is CLOSED:
+            break
+        tcp.wait_for_timer()
+        if tcp.sent:
+            tcp.sent.clear()
+            tcp.inject(ACK, seq=5000, ack=1000, window=0)
+    assert tcp.state is CLOSED
+
+
+def test_a_user_timeout_counts_while_the_window_is_closed() -> None:
+    """RFC 5482 §2: data that stays unacknowledged for so long, whatever the peer answers to probes."""
+    tcp = established(snd_nxt=1000, rcv_nxt=5000)
+    tcp.tcb.settings.user_timeout = 10_000_000_000
+    tcp.inject(ACK, seq=5000, ack=1000, window=0)
+    tcp.send(b"waits")
+    for _ in range(100):
+        if tcp.state is CLOSED:
+            break
+        tcp.wait_for_timer()
+        if tcp.sent:
+            tcp.sent.clear()
+            tcp.inject(ACK, seq=5000, ack=1000, window=0)
+    assert tcp.connection.take_error() == ETIMEDOUT
+
+
+# -- the retransmission timer
+
+
+def test_the_timeout_stays_doubled_until_there_is_a_new_measurement() -> None:
+    """RFC 6298 §5 (after 5.7), Karn: an ACK of what was sent twice measures nothing. On a path that became slower than
+    the timeout, every flight would time out and nothing would ever be measured."""
+    tcp = established(snd_nxt=1000, rcv_nxt=5000)
+    tcp.send(b"x" * 1460)
+    first = tcp.wait_for_timer()
+    second = tcp.wait_for_timer()
+    assert second == 2 * first
+    tcp.inject(ACK, seq=5000, ack=2460)
+    tcp.sent.clear()
+    tcp.send(b"y" * 1460)
+    assert tcp.wait_for_timer() == 4 * first
+
+
 # -- TIME-WAIT
 
 
@@ -144,7 +213,33 @@ def test_the_smallest_segments_leave_room_for_data_beside_sack_blocks() -> None:
         tcp.inject(ACK, seq=5000 + place, ack=1000, data=b"x", ts=(1, 0))
     tcp.sent.clear()
     tcp.send(b"y" * 100)
-    assert tcp.sent and all(segment.length > 0 for segment in tcp.sent)
+    assert tcp.sent
+    assert all(segment.length > 0 for segment in tcp.sent)
+
+
+@pytest.mark.parametrize("mtu", [68, 80])
+def test_the_smallest_mtu_has_room_for_data_beside_options(mtu: int) -> None:
+    net = Network(seed=1)
+    client, server = net.host("client"), net.host("server")
+    net.cable(client, server, delay="1 ms", mtu=mtu, loss="10%")
+
+    def talk(io: Io, stream: Stream) -> Steps:
+        yield from stream.send(bytes(2000))
+        stream.shutdown()
+        data = yield from stream.receive_all()
+        return len(data)
+
+    def serve(io: Io) -> Steps:
+        stream = yield from io.listen(80).accept()
+        return (yield from talk(io, stream))
+
+    def ask(io: Io) -> Steps:
+        stream = yield from io.connect("server", 80)
+        return (yield from talk(io, stream))
+
+    programs = [server.spawn(serve), client.spawn(ask)]
+    net.run(until="10 min")
+    assert [program.result for program in programs] == [2000, 2000]
 
 
 def test_our_fin_and_a_reset_of_linger_do_not_mix() -> None:

@@ -185,7 +185,7 @@ def _tell_receiver(info: dict[str, int], tcb: Tcb) -> None:
 
 def _tell_clock(info: dict[str, int], tcb: Tcb, now: int) -> None:
     rtt = tcb.rtt
-    info["tcpi_rto"] = rtt.backed_off(tcb.backoff) // MICROSECOND
+    info["tcpi_rto"] = rtt.rto // MICROSECOND
     info["tcpi_ato"] = tcb.config.delayed_ack // MICROSECOND if tcb.in_bytes > 0 else 0
     info["tcpi_last_data_sent"] = (now - tcb.last_sent_at) // MILLISECOND
     info["tcpi_last_data_recv"] = (now - tcb.last_heard_at) // MILLISECOND

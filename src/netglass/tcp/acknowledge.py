@@ -9,6 +9,7 @@ and in a conversation with the answer (RFC 9293 §3.8.6.3, RFC 5681 §4.2).
 from __future__ import annotations
 
 from netglass.tcp.chunks import cut_all
+from netglass.tcp.establish import stop_persist
 from netglass.tcp.state import ESTABLISHED
 from netglass.tcp.tcb import ACK_DUE, Tcb
 from netglass.times import MILLISECOND, NEVER
@@ -50,8 +51,7 @@ def take_ack(tcb: Tcb, segment: TcpSegment, seq: int, ack: int, now: int) -> Non
     if tcb.persist_at != NEVER:
         tcb.probes_sent = 0
         if tcb.snd_nxt < tcb.snd_una + tcb.snd_wnd:
-            tcb.persist_at = NEVER
-            tcb.persist_backoff = 0
+            stop_persist(tcb)
 
 
 def update_window(tcb: Tcb, window: int, seq: int, ack: int) -> None:

@@ -203,7 +203,7 @@ def reset_arrives(tcb: Tcb, seq: int, now: int) -> None:
 
 
 def before_fin(tcb: Tcb, seq: int) -> bool:
-    """Linux: after the peer's FIN a RST with the number before it counts as well; some stacks do not number it beyond."""
+    """Linux: after the peer's FIN a RST with the number before it counts too; some stacks do not number it beyond."""
     return seq == tcb.rcv_nxt - 1 and tcb.state in (CLOSE_WAIT, LAST_ACK, CLOSING)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netglass.tcp import congestion, options
 from netglass.tcp.recvbuf import ReceiveBuffer
 from netglass.tcp.state import CLOSED
-from netglass.tcp.tcb import ACK_DUE, PROBE_DUE, SYN_DUE, Tcb
+from netglass.tcp.tcb import ACK_DUE, PROBE_DUE, RESET_DUE, SYN_DUE, Tcb
 from netglass.times import MILLISECOND, NEVER
 from netglass.wire.tcp import ABSENT
 
@@ -49,7 +49,7 @@ def keepalive_idle(tcb: Tcb) -> int:
 def forget_buffers(tcb: Tcb) -> None:
     """TIME-WAIT and CLOSED keep numbers, no data of ours; what the application has not read stays readable."""
     tcb.sending.release(tcb.sending.end)
-    tcb.due &= ACK_DUE | 1
+    tcb.due &= ACK_DUE | RESET_DUE
     stop_timers(tcb)
 
 
@@ -59,6 +59,14 @@ def stop_timers(tcb: Tcb) -> None:
     tcb.delayed_ack_at = NEVER
     tcb.keepalive_at = NEVER
     tcb.close_at = NEVER
+
+
+def stop_persist(tcb: Tcb) -> None:
+    """The window is open, or what fits goes out anyway."""
+    tcb.persist_at = NEVER
+    tcb.persist_backoff = 0
+    tcb.persist_since = -1
+    tcb.probes_sent = 0
 
 
 def vanish(tcb: Tcb, now: int) -> None:

@@ -320,6 +320,10 @@ class Listener(Endpoint):
             self._refuse(segment, entry.key, "syn-in-window")
             self._drop_entry(entry, now)
             return None
+        if flags & SYN:
+            # The SYN that we know, with an ACK and text behind it: nobody's third segment.
+            self._challenge(entry, "challenge-syn", now)
+            return None
         if not flags & ACK:
             self._drop("no-ack-bit")
             return None
@@ -344,7 +348,11 @@ class Listener(Endpoint):
             self.counters.add("half-open-reset")
             self._drop_entry(entry, now)
             return
-        self._drop("challenge-reset")
+        self._challenge(entry, "challenge-reset", now)
+
+    def _challenge(self, entry: HalfOpen, reason: str, now: int) -> None:
+        """Who sent this in good faith learns what is expected (RFC 5961)."""
+        self._drop(reason)
         if self._may_answer(entry, now):
             self._send(entry.key, plain_ack(entry, self.local_port, now))
 

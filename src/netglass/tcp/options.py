@@ -13,6 +13,7 @@ from netglass.wire.tcp import ABSENT, TcpOptions, TcpSegment
 DEFAULT_MSS_V4: Final = 536  # RFC 9293 §3.7.1
 DEFAULT_MSS_V6: Final = 1220
 LEAST_MSS: Final = 48  # Linux tcp_min_snd_mss: smaller ones are an attack
+LEAST_PAYLOAD: Final = 8  # of a full segment, beside all options: what Linux's least MSS comes to
 MOST_WINDOW_SCALE: Final = 14  # RFC 7323 §2.3
 TIMESTAMPS_SIZE: Final = 12  # with the two NOPs that align it
 MOST_UNSCALED: Final = 65535
@@ -87,7 +88,9 @@ def settle_sizes(tcb: Tcb) -> None:
         mss = min(mss, tcb.settings.max_segment)
     if tcb.ts_ok:
         mss -= TIMESTAMPS_SIZE
+    mss = max(mss, LEAST_PAYLOAD)
     tcb.mss = mss
+    tcb.most_sacks = max(0, min(3 if tcb.ts_ok else 4, (mss - LEAST_PAYLOAD - 4) // 8))
     tcb.max_payload = mss
     if tcb.gso_size:
         room = tcb.gso_size - headers_size(tcb.local) - (TIMESTAMPS_SIZE if tcb.ts_ok else 0)

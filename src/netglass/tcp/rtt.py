@@ -30,7 +30,7 @@ class RttEstimator:
         self.rttvar: int = 0  # the smoothed deviation of RFC 6298; Linux tells it as tcpi_rttvar
         self.latest: int = 0
         self.minimum: int = 0  # the lowest sample ever seen
-        self.rto: int = min(initial_rto, rto_max)  # without backoff
+        self.rto: int = min(initial_rto, rto_max)  # with what `back_off` doubled since the last measurement
         self._least: int = rto_min
         self._most: int = rto_max
         self._spread: int = rto_min  # what RTO adds to SRTT: never below rto_min
@@ -82,7 +82,12 @@ class RttEstimator:
         """The handshake was completed but gave no sample: 3 s for the first data (RFC 6298 §5.7)."""
         self.rto = min(_UNMEASURED_RTO, self._most)
 
+    def back_off(self) -> None:
+        """The timer has expired (RFC 6298 §5.5). The timeout stays doubled until there is a new measurement: on a path
+        that became slower than it, every segment would else be sent twice, and nothing could ever be measured."""
+        self.rto = self.backed_off(1)
+
     def backed_off(self, backoff: int) -> int:
-        """The timeout after `backoff` expiries in a row, doubled each time up to the limit (RFC 6298 §5.5)."""
+        """What the timeout will be after `backoff` more expiries, doubled each time up to the limit."""
         rto = self.rto << backoff
         return rto if rto < self._most else self._most

@@ -74,6 +74,7 @@ class Tcb:
         "max_payload",
         "max_snd_wnd",
         "most_rcv_mss",
+        "most_sacks",
         "mss",
         "mtu",
         "opened_at",
@@ -84,6 +85,7 @@ class Tcb:
         "peer_mss",
         "persist_at",
         "persist_backoff",
+        "persist_since",
         "pingpong",
         "probe",
         "probes_sent",
@@ -196,6 +198,7 @@ class Tcb:
         # Options agreed on.
         self.ts_ok: bool = False
         self.sack_ok: bool = False
+        self.most_sacks: int = 3  # blocks that fit into one segment: three beside timestamps, four without
         self.ts_offset: int = 0  # added to the clock in ms (RFC 7323 §5.4 with a random offset each connection)
         self.ts_recent: int = ABSENT
         self.ts_recent_at: int = 0
@@ -227,6 +230,7 @@ class Tcb:
         self.forced: bool = False  # the persist timer let the next text out, whatever Nagle, cork or a small window say
         self.backoff: int = 0  # expiries of the retransmission timer in a row
         self.persist_backoff: int = 0
+        self.persist_since: int = -1  # when the persist timer first expired, -1: the window is not waited for
         self.probes_sent: int = 0  # zero-window probes without an answer
         self.keepalive_sent: int = 0
         self.last_heard_at: int = now

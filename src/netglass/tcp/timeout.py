@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netglass.errnos import ETIMEDOUT
-from netglass.tcp.establish import keepalive_idle, vanish
+from netglass.tcp.establish import keepalive_idle, stop_persist, vanish
 from netglass.tcp.state import CLOSED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT
 from netglass.tcp.tcb import ACK_DUE, PROBE_DUE, RESET_DUE, SYN_DUE, Tcb
 from netglass.times import NEVER
@@ -95,7 +95,8 @@ def retransmission(tcb: Tcb, now: int) -> None:
         return
     tcb.recovery.timed_out(now)
     tcb.backoff += 1
-    tcb.retransmit_at = clamped_to_user_timeout(tcb, now + tcb.rtt.backed_off(tcb.backoff), now)
+    tcb.rtt.back_off()
+    tcb.retransmit_at = clamped_to_user_timeout(tcb, tcb.recovery.first_sent_at(), now + tcb.rtt.rto, now)
 
 
 def too_long(tcb: Tcb, now: int) -> bool:
@@ -126,11 +127,11 @@ def user_timeout_over(tcb: Tcb, since: int, now: int) -> bool:
     return limit > 0 and since >= 0 and now - since >= limit
 
 
-def clamped_to_user_timeout(tcb: Tcb, at: int, now: int) -> int:
+def clamped_to_user_timeout(tcb: Tcb, since: int, at: int, now: int) -> int:
     limit = tcb.settings.user_timeout
     if not limit:
         return at
-    return max(now + 1, min(at, tcb.recovery.first_sent_at() + limit))
+    return max(now + 1, min(at, since + limit))
 
 
 def give_up(tcb: Tcb, now: int) -> None:
@@ -150,18 +151,33 @@ def persist(tcb: Tcb, now: int) -> None:
     if tcb.sending.end <= tcb.snd_nxt or tcb.recovery.outstanding():
         return
     tcb.fired("persist", now)
-    limit = (tcb.config.orphan_retries or 8) if tcb.closed_by_application else tcb.config.retries2
-    if tcb.probes_sent >= limit or (tcb.probes_sent and user_timeout_over(tcb, tcb.last_heard_at, now)):
+    if tcb.persist_since < 0:
+        tcb.persist_since = now
+    if waited_for_window_too_long(tcb, now):
         give_up(tcb, now)
         return
     if tcb.snd_una + tcb.snd_wnd > tcb.snd_nxt:
         # The window is small, or a cork holds: what fits goes out now (the override of RFC 9293 §3.8.6.2.1).
+        stop_persist(tcb)
         tcb.forced = True
         return
     tcb.probes_sent += 1
     tcb.persist_backoff += 1
     tcb.due |= PROBE_DUE
-    tcb.persist_at = now + tcb.rtt.backed_off(tcb.persist_backoff)
+    at = now + tcb.rtt.backed_off(tcb.persist_backoff)
+    tcb.persist_at = clamped_to_user_timeout(tcb, tcb.persist_since, at, now)
+
+
+def waited_for_window_too_long(tcb: Tcb, now: int) -> bool:
+    """Linux tcp_probe_timer. A peer that answers may keep its window closed for ever (RFC 1122 §4.2.2.17), but not
+    beyond the user timeout (RFC 5482), and not once nobody is left who would hear of it."""
+    if user_timeout_over(tcb, tcb.persist_since, now):
+        return True
+    if not tcb.closed_by_application:
+        return tcb.probes_sent >= tcb.config.retries2
+    limit = tcb.config.orphan_retries or 8
+    slowest = tcb.rtt.backed_off(tcb.persist_backoff) >= tcb.config.rto_max
+    return tcb.probes_sent >= limit or (slowest and tcb.persist_backoff >= limit)
 
 
 # -- keep-alive

@@ -271,7 +271,7 @@ def sent_text(tcb: Tcb, seq: int, chunks: tuple[Buffer, ...], size: int, flags: 
     if size:
         tcb.out_data_segments += 1
     if tcb.retransmit_at == NEVER:
-        tcb.retransmit_at = now + tcb.rtt.backed_off(tcb.backoff)
+        tcb.retransmit_at = now + tcb.rtt.rto
     if now - tcb.last_heard_at < tcb.config.delayed_ack and tcb.in_bytes and not tcb.pingpong:
         # An answer close behind a question: a conversation (Linux tcp_event_data_sent).
         tcb.pingpong = True
@@ -334,19 +334,20 @@ def sack_size(tcb: Tcb) -> int:
         return 0
     count = 0 if tcb.dsack is None else 1
     if tcb.received.waiting:
-        count += len(tcb.received.sack_blocks((3 if tcb.ts_ok else 4) - count))
-    return 4 + 8 * count if count else 0
+        count += len(tcb.received.sack_blocks(tcb.most_sacks - count))
+    return 4 + 8 * min(count, tcb.most_sacks) if count and tcb.most_sacks else 0
 
 
 def sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
-    """RFC 2018 §4, a duplicate reported first (RFC 2883); three fit beside timestamps, four without."""
-    most = 3 if tcb.ts_ok else 4
+    """RFC 2018 §4, a duplicate reported first (RFC 2883)."""
+    most = tcb.most_sacks
     blocks: list[tuple[int, int]] = []
     if tcb.dsack is not None:
         start, end = tcb.dsack
-        blocks.append((start & MASK, end & MASK))
         tcb.dsack = None
-    if tcb.received.waiting:
+        if most:
+            blocks.append((start & MASK, end & MASK))
+    if most and tcb.received.waiting:
         for start, end in tcb.received.sack_blocks(most - len(blocks)):
             blocks.append((start & MASK, end & MASK))
     return tuple(blocks)
