@@ -1,0 +1,441 @@
+"""The socket class that programs get: Python's own `socket.socket`, with the C half replaced.
+
+Everything that CPython writes in Python (makefile, sendfile, the context manager, dup, close and its counting of open
+files, repr) is inherited; `_socket.socket`'s part is here, over the host's `Sockets`. The C object below is never
+opened: it has descriptor -1, for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import socket as standard
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from netglass.errnos import EAFNOSUPPORT, EAGAIN, EBADF, EFAULT, EINVAL, ENOTSOCK, EOPNOTSUPP
+from netglass.programs import descriptors, transfer
+from netglass.programs.addresses import parse_address
+from netglass.programs.descriptors import FIRST, Descriptors, active, checked, fail, nanoseconds
+from netglass.programs.epoll import EpollSet
+from netglass.programs.transfer import NO_TIMEOUT, frozen
+from netglass.programs.unix import PipeEnd, UnixSocket
+from netglass.sockets.address import Address
+from netglass.sockets.constants import (
+    MSG_CTRUNC,
+    O_NONBLOCK,
+    SOCK_CLOEXEC,
+    SOCK_NONBLOCK,
+)
+from netglass.sockets.description import Description
+from netglass.times import SECOND
+
+AF_UNIX: Final = 1
+_TYPE_BITS: Final = SOCK_NONBLOCK | SOCK_CLOEXEC
+_INT_MAX: Final = 2**31 - 1
+_BUFLEN_MAX: Final = 1024
+
+Ancillary = list[tuple[int, int, bytes]]
+
+
+class LabSocket(standard.socket):
+    """A socket on the host of the task that makes it."""
+
+    _run: Descriptors
+    _number: int = -1
+    _timeout: int = NO_TIMEOUT
+    _kind: tuple[int, int, int] = (0, 0, 0)  # family, type, protocol
+
+    def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: Any = None) -> None:  # noqa: A002
+        self._io_refs = 0
+        self._closed = False
+        run = self._run = active()
+        if fileno is None:
+            self._open(run, _or(family, 2), _or(type, 1), _or(proto, 0))
+        else:
+            self._take(run, fileno, family, type, proto)
+
+    def _open(self, run: Descriptors, family: int, kind: int, protocol: int) -> None:
+        base, place = run.place()
+        if family == AF_UNIX:
+            if kind & ~_TYPE_BITS not in (1, 2, 5):
+                fail(-EINVAL)
+            made = UnixSocket(place.core, kind & ~_TYPE_BITS, run.unix_names)
+            made.flags |= kind & O_NONBLOCK
+            self._number = run.adopt(made)
+        else:
+            fd = checked(place.sockets.socket(family, kind | SOCK_CLOEXEC, protocol))
+            self._number = run.opened(base + fd)
+        self._kind = (family, kind & ~_TYPE_BITS, protocol)
+        self._begin(run, kind & SOCK_NONBLOCK != 0)
+
+    def _take(self, run: Descriptors, fileno: Any, family: int, kind: int, protocol: int) -> None:
+        """An object for a descriptor that exists."""
+        if isinstance(fileno, float) or not hasattr(fileno, "__index__"):
+            raise TypeError(f"'{fileno.__class__.__name__}' object cannot be interpreted as an integer")
+        if fileno < 0:
+            raise ValueError("negative file descriptor")
+        found = run.find(fileno)
+        if found is None:
+            if fileno < FIRST:
+                raise OSError(
+                    EBADF, f"descriptor {fileno} is a real one: in a run only the sockets of its hosts can be used"
+                )
+            fail(-EBADF)
+        description = found.description
+        if isinstance(description, (PipeEnd, EpollSet)):
+            fail(-ENOTSOCK)
+        self._number = int(fileno)
+        self._kind = (
+            _or(family, description.family),
+            _or(kind, description.kind) & ~_TYPE_BITS,
+            _or(protocol, description.protocol),
+        )
+        self._begin(run, False)
+
+    def _begin(self, run: Descriptors, nonblocking: bool) -> None:
+        if nonblocking:
+            self._timeout = 0
+        elif run.default_timeout != NO_TIMEOUT:
+            self._timeout = run.default_timeout
+            self._description().flags |= O_NONBLOCK
+
+    def _description(self) -> Description:
+        found = self._run.find(self._number)
+        if found is None or descriptors.current is not self._run:
+            if self._number >= 0:
+                active()  # says so, outside of a run
+            fail(-EBADF)
+        return found.description
+
+    # -- the descriptor
+
+    def fileno(self) -> int:
+        return self._number
+
+    @property
+    def family(self) -> Any:
+        return _named(standard.AddressFamily, self._kind[0])
+
+    @property
+    def type(self) -> Any:
+        return _named(standard.SocketKind, self._kind[1])
+
+    @property
+    def proto(self) -> int:
+        return self._kind[2]
+
+    def _real_close(self, *_: Any) -> None:
+        number, self._number = self._number, -1
+        if number >= 0 and descriptors.current is self._run:
+            self._run.close(number)
+
+    def detach(self) -> int:
+        self._closed = True
+        number, self._number = self._number, -1
+        return number
+
+    def get_inheritable(self) -> bool:
+        found = self._run.require(self._number)
+        return found.sockets.fcntl(found.fd, 1) == 0
+
+    def set_inheritable(self, inheritable: bool) -> None:
+        found = self._run.require(self._number)
+        found.sockets.fcntl(found.fd, 2, 0 if inheritable else 1)
+
+    def __del__(self) -> None:
+        number = self._number
+        if number >= 0 and descriptors.current is self._run:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            self._number = -1
+            self._run.abandon(number)
+
+    # -- waiting
+
+    @property
+    def timeout(self) -> float | None:
+        return self.gettimeout()
+
+    def gettimeout(self) -> float | None:
+        return None if self._timeout < 0 else self._timeout / SECOND
+
+    def settimeout(self, value: float | None) -> None:
+        self._timeout = timeout_of(value)
+        self._set_blocking(value is None)
+
+    def setblocking(self, flag: Any) -> None:
+        self._timeout = NO_TIMEOUT if flag else 0
+        self._set_blocking(bool(flag))
+
+    def getblocking(self) -> bool:
+        return self._timeout != 0
+
+    def _set_blocking(self, blocking: bool) -> None:
+        description = self._description()
+        description.flags = description.flags & ~O_NONBLOCK | (0 if blocking else O_NONBLOCK)
+
+    # -- opening
+
+    def _address(self, address: Any, caller: str) -> Address:
+        return parse_address(self._kind[0], address, caller)
+
+    def bind(self, address: Any, /) -> None:
+        description = self._description()
+        if isinstance(description, UnixSocket):
+            checked(description.bind_path(_path(address)))
+        else:
+            checked(description.bind(self._address(address, "bind"), self._run.now()))
+
+    def listen(self, backlog: int = 128, /) -> None:
+        checked(self._description().listen(max(backlog, 0), self._run.now()))
+
+    def _accept(self) -> tuple[int, Any]:
+        """(descriptor, address): the rest of accept is CPython's."""
+        accepted = transfer.accept(self._run, self._description(), self._number, self._timeout)
+        if isinstance(accepted, int):
+            fail(accepted)
+        number, address = accepted
+        return number, "" if self._kind[0] == AF_UNIX else address
+
+    def connect(self, address: Any, /) -> None:
+        checked(self._connect(address, "connect"))
+
+    def connect_ex(self, address: Any, /) -> int:
+        try:
+            return -self._connect(address, "connect_ex")
+        except TimeoutError:
+            return EAGAIN
+
+    def _connect(self, address: Any, caller: str) -> int:
+        description = self._description()
+        if isinstance(description, UnixSocket):
+            return description.connect_path(_path(address))
+        where = self._address(address, caller)
+        return transfer.connect(self._run, description, self._number, where, self._timeout)
+
+    def shutdown(self, how: int, /) -> None:
+        checked(self._description().shutdown(how, self._run.now()))
+
+    def getsockname(self) -> Any:
+        description = self._description()
+        if isinstance(description, UnixSocket):
+            return description.path
+        name = description.local_address()
+        return fail(name) if isinstance(name, int) else name
+
+    def getpeername(self) -> Any:
+        description = self._description()
+        if isinstance(description, UnixSocket):
+            return description.peer.path if description.peer is not None else fail(-107)
+        name = description.peer_address()
+        return fail(name) if isinstance(name, int) else name
+
+    # -- receiving
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        if bufsize < 0:
+            raise ValueError("negative buffersize in recv")
+        data = transfer.receive(self._run, self._description(), self._number, bufsize, flags, self._timeout)
+        return fail(data) if isinstance(data, int) else data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        view, size = _room(buffer, nbytes, "recv_into")
+        data = transfer.receive(self._run, self._description(), self._number, size, flags, self._timeout)
+        if isinstance(data, int):
+            fail(data)
+        view[: len(data)] = data
+        return len(data)
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        if bufsize < 0:
+            raise ValueError("negative buffersize in recvfrom")
+        message = self._message(bufsize, flags)
+        return message.data, message.address
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        view, size = _room(buffer, nbytes, "recvfrom_into")
+        message = self._message(size, flags)
+        view[: len(message.data)] = message.data
+        return len(message.data), message.address
+
+    def _message(self, size: int, flags: int) -> Any:
+        message = transfer.receive_message(self._run, self._description(), self._number, size, flags, self._timeout)
+        return fail(message) if isinstance(message, int) else message
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, Ancillary, int, Any]:
+        if bufsize < 0:
+            raise ValueError("negative buffer size in recvmsg()")
+        message = self._message(bufsize, flags)
+        control, lost = _fitting(message.control, ancbufsize)
+        return message.data, control, message.flags | lost, message.address
+
+    def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, Ancillary, int, Any]:
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        message = self._message(sum(map(len, views)), flags)
+        control, lost = _fitting(message.control, ancbufsize)
+        scatter(message.data, views)
+        return len(message.data), control, message.flags | lost, message.address
+
+    # -- sending
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        return checked(
+            transfer.send(self._run, self._description(), self._number, frozen(data), None, flags, self._timeout)
+        )
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        checked(transfer.send_all(self._run, self._description(), self._number, frozen(data), flags, self._timeout))
+
+    def sendto(self, data: Any, flags_or_address: Any, address: Any = None, /) -> int:
+        flags, where = (0, flags_or_address) if address is None else (flags_or_address, address)
+        if not isinstance(flags, int):
+            raise TypeError(f"'{flags.__class__.__name__}' object cannot be interpreted as an integer")
+        return self._send_to(frozen(data), flags, where, "sendto")
+
+    def _send_to(self, data: bytes, flags: int, address: Any, caller: str) -> int:
+        description = self._description()
+        where: Address | None = None
+        if isinstance(description, UnixSocket):
+            checked(description.connect_path(_path(address)))
+        else:
+            where = self._address(address, caller)
+        return checked(transfer.send(self._run, description, self._number, data, where, flags, self._timeout))
+
+    def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        if list(ancdata):
+            raise OSError(EOPNOTSUPP, "sendmsg: ancillary data (descriptors, IP_PKTINFO ...) cannot be sent here")
+        data = b"".join([frozen(buffer) for buffer in buffers])
+        if address is not None:
+            return self._send_to(data, flags, address, "sendmsg")
+        return self.send(data, flags)
+
+    def sendmsg_afalg(self, *_: Any, **__: Any) -> int:
+        raise OSError(EAFNOSUPPORT, "AF_ALG sockets are the real kernel's")
+
+    # -- options
+
+    def setsockopt(self, level: int, option: int, value: Any, size: int | None = None, /) -> None:
+        if value is None or size is not None:
+            if value is not None or size is None:
+                raise TypeError("setsockopt: a length goes with None, and None with a length")
+            fail(-EFAULT)
+        if not isinstance(value, int):
+            value = frozen(value)
+        elif not -_INT_MAX - 1 <= value <= _INT_MAX:
+            raise OverflowError("signed integer is greater than maximum" if value > 0 else "less than minimum")
+        checked(self._description().set_option(level, option, value, self._run.now()))
+
+    def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> Any:
+        if not 0 <= buflen <= _BUFLEN_MAX:
+            raise OSError("getsockopt buflen out of range")
+        description = self._description()
+        value = description.option(level, option, buflen or 4, self._run.now())
+        if isinstance(value, int):
+            fail(value)
+        return value if buflen else int.from_bytes(value, "little", signed=True)
+
+
+# As CPython's show themselves.
+LabSocket.__module__ = "socket"
+LabSocket.__name__ = LabSocket.__qualname__ = "socket"
+
+
+def _or(value: int, default: int) -> int:
+    return default if value == -1 else int(value)
+
+
+def _named(names: Any, value: int) -> Any:
+    try:
+        return names(value)
+    except ValueError:
+        return value
+
+
+def _path(address: Any) -> str | bytes:
+    if isinstance(address, str):
+        return address
+    if isinstance(address, (bytes, bytearray)):
+        return bytes(address) if address[:1] == b"\0" else os.fsdecode(bytes(address))
+    raise TypeError(f"a bytes-like object is required, not '{address.__class__.__name__}'")
+
+
+def _room(buffer: Any, nbytes: int, caller: str) -> tuple[memoryview, int]:
+    view = memoryview(buffer).cast("B")
+    if nbytes < 0:
+        raise ValueError(f"negative buffersize in {caller}")
+    if nbytes > len(view):
+        raise ValueError("buffer too small for requested bytes")
+    return view, nbytes or len(view)
+
+
+def scatter(data: bytes, views: Sequence[memoryview]) -> None:
+    """Fills the views in turn."""
+    place = 0
+    for view in views:
+        part = data[place : place + len(view)]
+        view[: len(part)] = part
+        place += len(part)
+
+
+def _fitting(control: Ancillary, room: int) -> tuple[Ancillary, int]:
+    """The ancillary data that a buffer of `room` bytes takes, and MSG_CTRUNC if that is not all."""
+    kept: Ancillary = []
+    for level, kind, value in control:
+        room -= standard.CMSG_SPACE(len(value))
+        if room < 0:
+            return kept, MSG_CTRUNC
+        kept.append((level, kind, value))
+    return kept, 0
+
+
+def timeout_of(value: Any) -> int:
+    """A timeout of Python's in nanoseconds."""
+    if value is None:
+        return NO_TIMEOUT
+    if not isinstance(value, (int, float)):
+        if not hasattr(value, "__index__"):
+            raise TypeError(f"'{value.__class__.__name__}' object cannot be interpreted as an integer")
+        value = value.__index__()
+    timeout = nanoseconds(value)
+    if timeout < 0:
+        raise ValueError("Timeout value out of range")
+    if timeout >= 1 << 63:
+        raise OverflowError("timestamp too large to convert to C PyTime_t")
+    return timeout
+
+
+# -- the module's functions that are C in CPython, or whose C part is replaced
+
+
+def socketpair(family: int | None = None, type: int = standard.SOCK_STREAM, proto: int = 0) -> Any:  # noqa: A002
+    """Two connected sockets of one host. They need no network: no TCP is spoken between them."""
+    run = active()
+    if family is None:
+        family = AF_UNIX
+    if family != AF_UNIX:
+        fail(-EOPNOTSUPP)
+    _, place = run.place()
+    ends = [UnixSocket(place.core, type & ~_TYPE_BITS, run.unix_names) for _ in range(2)]
+    ends[0].join(ends[1])
+    for end in ends:
+        end.flags |= type & O_NONBLOCK
+    return tuple(standard.socket(family, type & ~_TYPE_BITS, proto, run.adopt(end)) for end in ends)
+
+
+def dup(fd: int, /) -> int:
+    return active().duplicate(fd)
+
+
+def close(fd: int, /) -> None:
+    active().close(fd)
+
+
+def getdefaulttimeout() -> float | None:
+    timeout = active().default_timeout
+    return None if timeout < 0 else timeout / SECOND
+
+
+def setdefaulttimeout(timeout: float | None, /) -> None:
+    active().default_timeout = timeout_of(timeout)
