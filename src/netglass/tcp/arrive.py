@@ -128,6 +128,10 @@ def in_synchronized(tcb: Tcb, segment: TcpSegment, now: int) -> None:
     if not flags & ACK:
         tcb.counters.add("no-ack-bit")
         return
+    if flags & SYN:
+        # Of the crossed SYN-ACK only the acknowledgement is new; its SYN is told as a duplicate (RFC 2883), as in Linux.
+        tcb.dsack = (seq, seq + 1)
+        tcb.due |= ACK_DUE
     if not ack_arrives(tcb, segment, seq, now):
         return
     if flags & URG:
@@ -158,9 +162,11 @@ def sequence_acceptable(tcb: Tcb, segment: TcpSegment, seq: int, now: int) -> bo
 
 
 def is_old_timestamp(tcb: Tcb, ts_val: int, now: int) -> bool:
-    # Linux tcp_paws_check: some stacks send zero in their SYN and true values later; a zero says nothing.
+    # Linux tcp_paws_check: some stacks send zero in their SYN and true values later; a zero says nothing. One tick is
+    # forgiven (TCP_PAWS_WINDOW), but not to a SYN that would end TIME-WAIT.
     recent = tcb.ts_recent
-    return recent > 0 and unwrap(ts_val, recent) < recent and now - tcb.ts_recent_at < PAWS_IDLE
+    forgiven = 0 if tcb.state is TIME_WAIT else 1
+    return recent > 0 and unwrap(ts_val, recent) < recent - forgiven and now - tcb.ts_recent_at < PAWS_IDLE
 
 
 def answer_unacceptable(tcb: Tcb, segment: TcpSegment, reason: str, now: int) -> None:
@@ -218,9 +224,9 @@ def at_sack_edge(tcb: Tcb, seq: int) -> bool:
 
 
 def reset_by_peer(tcb: Tcb, now: int) -> None:
-    """The error that the next call gets is Linux's: refused in the handshake, a broken pipe after the peer had closed,
+    """The error that the next call gets is Linux's: refused in SYN-SENT, a broken pipe after the peer had closed,
     else reset."""
-    if tcb.state is SYN_SENT or tcb.state is SYN_RECEIVED:
+    if tcb.state is SYN_SENT:
         tcb.error = ECONNREFUSED
     elif tcb.state is CLOSE_WAIT:
         tcb.error = EPIPE
@@ -316,9 +322,8 @@ def start_fin_wait_2(tcb: Tcb, now: int) -> None:
     if not tcb.closed_by_application:
         return
     own = tcb.settings.fin_wait2_timeout
-    if own == -2:  # TCP_LINGER2 below zero: do not wait at all
-        tcb.due |= RESET_DUE
-        tcb.reset_seq = tcb.snd_nxt
+    if own == 0:  # TCP_LINGER2 below zero: no waiting at all
+        answer_with_reset(tcb, tcb.snd_nxt)
         vanish(tcb, now)
         return
     tcb.close_at = now + (own if own >= 0 else tcb.config.fin_timeout)
@@ -372,8 +377,7 @@ def text_arrives(tcb: Tcb, segment: TcpSegment, seq: int, now: int) -> None:
     if end > tcb.rcv_nxt and size and unread_for_ever(tcb):
         # Linux: data for somebody who has gone is lost, and the peer must learn that it is (RFC 2525 §2.17).
         tcb.counters.add("data-after-close")
-        tcb.due |= RESET_DUE
-        tcb.reset_seq = tcb.snd_nxt
+        answer_with_reset(tcb, unwrap(segment.ack, tcb.snd_una))
         vanish(tcb, now)
         return
     if fin:

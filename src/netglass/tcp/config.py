@@ -146,7 +146,7 @@ class TcpSettings:
         self.keepalive_probes: int = -1  # TCP_KEEPCNT
         self.user_timeout: int = 0  # TCP_USER_TIMEOUT (RFC 5482); 0: the retries decide
         self.linger: int = -1  # SO_LINGER: -1 off, 0 means RST on close
-        self.fin_wait2_timeout: int = -1  # TCP_LINGER2
+        self.fin_wait2_timeout: int = -1  # TCP_LINGER2; 0: none at all
         self.max_segment: int = 0  # TCP_MAXSEG; 0: from the interface
         self.window_clamp: int = 0  # TCP_WINDOW_CLAMP
         self.syn_count: int = -1  # TCP_SYNCNT: retries of a SYN, or of a listener's SYN-ACKs
