@@ -56,6 +56,9 @@ LAYERS: Final[dict[str, Layer]] = {
     "drive": Layer(SCENES, "the real clock over links and hosts"),
     "trace": Layer(SCENES, "draws what the probe tells; what it cannot know arrives as a `note`"),
     "programs": Layer(DEVICES | {"sockets"}, "a blocking call is a socket call and World.wait: neither lab nor drive"),
+    "sync": Layer(
+        frozenset({"programs", "errors"}), "locks that programs use: outside a run real ones, in it those of the kernel"
+    ),
     "experiments": Layer(TOOLS, "questions asked of the public API; no experiment needs another door"),
     "explore": Layer(TOOLS, "exhaustive search over labs"),
     "packetdrill": Layer(TOOLS, "scripts over sockets and the lab"),

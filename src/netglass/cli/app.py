@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netglass.build import compiled
-from netglass.cli import cidr, show
+from netglass.cli import cidr, run, show
 from netglass.packetdrill import command as packetdrill
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("show", epilog=show.EPILOG, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     show.show
 )
+app.command("run", epilog=run.EPILOG, context_settings=run.CONTEXT)(run.run_program)
 app.command("cidr", epilog=cidr.EPILOG)(cidr.cidr)
 app.command("packetdrill", context_settings=packetdrill.CONTEXT)(packetdrill.packetdrill)
 

@@ -79,4 +79,5 @@ def patches() -> list[Patch]:
         return table
     # libuuid reads the real clock and the real network card; without it uuid1 is made in Python.
     table.append(Patch(uuid, "_generate_time_safe", None, aliases=False))
+    table.append(Patch(uuid, "_last_timestamp", None, aliases=False))
     return table

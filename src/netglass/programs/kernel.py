@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from netglass.errors import MisuseError, NetglassError
 from netglass.programs import raw
+from netglass.programs.context import Context
 from netglass.programs.raw import Started, get_ident
 from netglass.sockets.place import Place
 from netglass.times import NEVER
@@ -42,6 +43,7 @@ class Task:
 
     __slots__ = (
         "alarm_at",
+        "context",
         "daemon",
         "deadline",
         "done",
@@ -77,6 +79,7 @@ class Task:
         self.result: Any = None
         self.error: BaseException | None = None
         self.seen: bool = False  # somebody waits for its end and gets its error
+        self.context: Context = kernel.context
         self.thread: Started | None = None  # None: the main task
         self.waits_for: object = None  # str() of it tells what, in a report
         self.joiners: list[Task] = []
@@ -136,6 +139,7 @@ class Kernel:
         self.left_behind: list[Task] = []  # would not end
         self.report: Callable[[Kernel], str] = plain_report
         self.report_cycle: Callable[[list[Task]], str] = plain_cycle
+        self.context: Context = Context()  # of the program that runs
         self._ready: deque[Task] = deque()
         self._alarms: list[tuple[int, int, Task]] = []
         self._waits: int = 0
@@ -260,9 +264,16 @@ class Kernel:
         following = self._next()
         if following is not task:
             self.switches += 1
-            self._running = following
-            following.gate.release()
+            self._hand_over(following)
             self._take_baton(task)
+
+    def _hand_over(self, following: Task) -> None:
+        if following.context is not self.context:
+            self.context.leave()
+            self.context = following.context
+            self.context.enter()
+        self._running = following
+        following.gate.release()
 
     def _take_baton(self, task: Task) -> None:
         while True:
@@ -270,7 +281,11 @@ class Kernel:
                 task.gate.acquire()
                 break
             except BaseException as error:
-                # A signal (KeyboardInterrupt) came while another task had the baton: wait for it, then raise.
+                # A signal (KeyboardInterrupt): wait for the baton, unless it has come just now, and raise it then.
+                if self._running is task:
+                    task.gate.acquire(False)
+                    task.thrown = error
+                    break
                 if task.thrown is not None:
                     raise
                 self.throw(task, error)
@@ -282,6 +297,8 @@ class Kernel:
 
     def _next(self) -> Task:
         ready = self._ready
+        if self.bite and not self._over:
+            self._throw_in_main(Stopped())
         while not ready:
             try:
                 self._let_time_pass()
@@ -345,6 +362,7 @@ class Kernel:
             task.result = call(*args)
 
         task = self.start(keep_result, host, name, daemon)
+        task.context = Context()
         return task
 
     def start(self, call: Callable[[], None], host: Place, name: str, daemon: bool) -> Task:
@@ -400,8 +418,7 @@ class Kernel:
         following = self._next()
         self._ending = task.thread
         self.switches += 1
-        self._running = following
-        following.gate.release()
+        self._hand_over(following)
 
     # -- the end of a run
 
@@ -447,8 +464,7 @@ class Kernel:
         for call in task.on_end:
             call()
         self._ready.clear()
-        self._running = self.main
-        self.main.gate.release()
+        self._hand_over(self.main)
         task.gate.acquire()
 
 

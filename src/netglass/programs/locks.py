@@ -292,9 +292,14 @@ class RLock(Exclusive):
         return f"<{state} _thread.RLock object owner={self._ident} count={self._count} at {id(self):#x}>"
 
 
+def allocate_lock() -> Lock:
+    """_thread.allocate_lock, which threading.Lock is before Python 3.13"""
+    return Lock()
+
+
 LOCK_FACTORIES: Final[dict[str, Callable[[], Exclusive]]] = {
-    "allocate_lock": Lock,
-    "allocate": Lock,
+    "allocate_lock": allocate_lock,
+    "allocate": allocate_lock,
     "lock": Lock,
     "RLock": RLock,
 }

@@ -117,7 +117,7 @@ class Patched:
             self._patches.append((patch, original))
             if patch.aliases and original is not None and original is not _MISSING:
                 forth[id(original)] = patch.replacement
-                self._back[id(patch.replacement)] = original
+                self._back.setdefault(id(patch.replacement), original)
         aliased = [each for each in self._patches if each[0].aliases and not (each[1] is None or each[1] is _MISSING)]
         _ALIASES.want([original for _, original in aliased] + [patch.replacement for patch, _ in aliased])
         for patch, _ in self._patches:

@@ -18,6 +18,7 @@ from netglass.programs.kernel import Kernel, Stopped
 from netglass.times import human
 
 STEP: Final = 0.25  # s
+IDLE: Final = 20  # steps without a run before it goes to sleep
 DEBUGGERS: Final = ("bdb", "pdb", "pydevd", "debugpy", "_pydevd_bundle", "ipdb", "pudb")
 
 
@@ -47,27 +48,36 @@ class Watchdog:
             self._bell.release()
 
     def leave(self) -> None:
+        kernel = self._kernel
         self._kernel = None
+        if kernel is not None and kernel.bite:
+            # What has not reached its thread yet must not reach it now.
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(kernel.main.ident), None)
 
     def _body(self) -> None:
         idle = 0
         while True:
-            kernel = self._kernel
-            if kernel is None and idle > 20:
+            if self._kernel is None and idle > IDLE:
                 self._rung = False
                 self._bell.acquire()
                 idle = 0
-                continue
+            watched = id(self._kernel)
             self._bell.acquire(True, STEP)
-            if kernel is None or kernel is not self._kernel:
+            kernel = self._kernel
+            if kernel is not None and id(kernel) == watched:
+                self._step(kernel)
+                idle = 0
+            else:
                 idle += 1
-                continue
-            idle = 0
-            if not in_debugger():
-                self._left -= STEP
-            if self._left <= 0:
-                self._kernel = None
-                bite(kernel)
+            del kernel
+
+    def _step(self, kernel: Kernel) -> None:
+        if in_debugger():
+            return
+        self._left -= STEP
+        if self._left <= 0:
+            self._left = 4 * STEP  # until the next try, if the program catches everything
+            bite(kernel)
 
 
 def in_debugger() -> bool:
@@ -83,8 +93,9 @@ def in_debugger() -> bool:
 
 def bite(kernel: Kernel) -> None:
     """Ends the run from outside."""
-    kernel.bite = report(kernel)
-    print(kernel.bite, file=sys.stderr, flush=True)  # noqa: T201 - the exception may never arrive
+    if not kernel.bite:
+        kernel.bite = report(kernel)
+        print(kernel.bite, file=sys.stderr, flush=True)  # noqa: T201 - the exception may never arrive
     running = kernel.holder()
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(running.ident), ctypes.py_object(Stopped))
 

@@ -1,0 +1,366 @@
+"""A run as a whole: its programs, what it replaces and puts back, and that it is the same every time."""
+
+import _thread
+import gc
+import importlib
+import os
+import queue
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+
+import pytest
+
+import netglass
+from netglass import MisuseError, Network
+from netglass.programs.threads import Refused
+
+
+def lab():
+    return Network(seed=1).host("a")
+
+
+# -- programs
+
+
+def test_the_result_and_the_arguments():
+    assert netglass.run(lab(), lambda a, b: a + b, 3, 4) == 7
+
+
+def test_an_error_of_main_is_raised_as_it_is():
+    def main():
+        raise LookupError("lost")
+
+    with pytest.raises(LookupError, match="lost"):
+        netglass.run(lab(), main)
+
+
+def test_programs_on_two_hosts():
+    net = Network(seed=1)
+    one, two = net.host("one"), net.host("two")
+    names = []
+
+    def program():
+        time.sleep(1)
+        names.append(netglass_host())
+
+    task = netglass.spawn(two, program)
+    netglass.run(one, program)
+    assert names == ["one", "two"]
+    assert task.done
+
+
+def netglass_host():
+    from netglass.programs import current
+
+    kernel = current.kernel()
+    assert kernel is not None
+    return kernel.host().name
+
+
+def test_threads_run_on_the_host_of_whoever_started_them():
+    net = Network(seed=1)
+    one, two = net.host("one"), net.host("two")
+    names = []
+
+    def program():
+        thread = threading.Thread(target=lambda: names.append(netglass_host()))
+        thread.start()
+        thread.join()
+
+    netglass.spawn(two, program)
+    netglass.run(one, program)
+    assert sorted(names) == ["one", "two"]
+
+
+def test_spawning_in_a_run_and_waiting_for_the_result():
+    net = Network(seed=1)
+    one, two = net.host("one"), net.host("two")
+
+    def main():
+        task = netglass.spawn(two, netglass_host)
+        return task.wait(), netglass.run(two, netglass_host)
+
+    assert netglass.run(one, main) == ("two", "two")
+
+
+def test_the_error_of_a_program_is_raised_at_the_end():
+    host = lab()
+    netglass.spawn(host, lambda: 1 / 0, name="divider")
+    ended: list[str] = []
+    with pytest.raises(ZeroDivisionError):
+        netglass.run(host, lambda: ended.append("main"))
+    assert ended == ["main"]
+
+
+def test_an_error_of_main_mentions_those_of_the_others():
+    host = lab()
+    netglass.spawn(host, lambda: 1 / 0, name="divider")
+
+    def main():
+        time.sleep(1)
+        raise LookupError("lost")
+
+    with pytest.raises(LookupError) as caught:
+        netglass.run(host, main)
+    assert caught.value.__notes__ == ["divider on a had failed before: ZeroDivisionError('division by zero')"]
+
+
+def test_whoever_waits_for_a_program_gets_its_error_alone():
+    host = lab()
+
+    def main():
+        task = netglass.spawn(host, lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            task.wait()
+        return "fine"
+
+    assert netglass.run(host, main) == "fine"
+
+
+def test_hosts_of_two_networks_do_not_mix():
+    other = Network(seed=1).host("other")
+    with pytest.raises(MisuseError, match="another network"):
+        netglass.run(lab(), lambda: netglass.spawn(other, print))
+
+
+def test_an_error_in_the_world_reaches_main():
+    net = Network(seed=1)
+    net.at("1 s", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        netglass.run(net.host("a"), lambda: time.sleep(5))
+
+
+def test_ctrl_c_while_another_thread_runs_reaches_main():
+    def main():
+        def interrupt():
+            time.sleep(1)
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(1)
+
+        threading.Thread(target=interrupt).start()
+        time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        netglass.run(lab(), main)
+
+
+# -- what it replaces
+
+
+def places():
+    modules = [time, threading, _thread, queue, signal, os, random, socket, uuid, *STDLIB]
+    return {(module.__name__, name): id(value) for module in modules for name, value in vars(module).items()}
+
+
+STDLIB = [sys.modules[name] for name in ("subprocess", "selectors", "secrets") if name in sys.modules]
+
+
+@pytest.mark.parametrize("end", ["well", "badly", "in a deadlock"])
+def test_everything_is_put_back(end):
+    def main():
+        time.sleep(1)
+        if end == "badly":
+            raise LookupError
+        if end == "in a deadlock":
+            threading.Event().wait()
+
+    netglass.run(lab(), lambda: None)  # what is imported for the first time stays
+    before = places()
+    state = random.getstate()
+    cpus = os.sched_getaffinity(0)
+    try:
+        netglass.run(lab(), main)
+    except (LookupError, RuntimeError):
+        assert end != "well"
+    after = places()
+    assert [key for key in before if after.get(key) != before[key]] == []
+    assert random.getstate() == state
+    assert os.sched_getaffinity(0) == cpus
+
+
+def test_a_module_imported_in_a_run_has_the_real_things_after_it(tmp_path, monkeypatch):
+    (tmp_path / "imported_late.py").write_text("from time import monotonic\nfrom threading import Lock\nimport time\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def main():
+        late = importlib.import_module("imported_late")
+        time.sleep(5)
+        return late.monotonic()
+
+    assert netglass.run(lab(), main) == 100005
+    module = sys.modules.pop("imported_late")
+    assert module.monotonic is time.monotonic
+    assert module.Lock is threading.Lock
+
+
+def test_what_the_program_replaced_itself_stays():
+    def main():
+        time.sleep = stand_in
+
+    def stand_in(seconds):
+        pass
+
+    real = time.sleep
+    try:
+        netglass.run(lab(), main)
+        assert time.sleep is stand_in
+    finally:
+        time.sleep = real
+
+
+def test_threads_outside_the_run_have_real_time():
+    seen = []
+    go, went = threading.Event(), threading.Event()
+
+    def outside():
+        go.wait()
+        began = time.monotonic()
+        time.sleep(0.01)
+        seen.append(time.monotonic() - began)
+        went.set()
+
+    thread = threading.Thread(target=outside)
+    thread.start()
+    real_join = thread.join
+
+    def main():
+        go.set()
+        time.sleep(1000)
+
+    netglass.run(lab(), main)
+    real_join()
+    assert 0.01 <= seen[0] < 5
+    assert went.is_set()
+
+
+def test_a_hundred_runs_leave_nothing_behind():
+    def main():
+        threads = [threading.Thread(target=time.sleep, args=(1,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+        for thread in threads:
+            thread.join()
+
+    def counts():
+        gc.collect()
+        tasks = len(os.listdir("/proc/self/task"))
+        return tasks, len(os.listdir("/proc/self/fd")), threading.active_count(), kernels()
+
+    for _ in range(3):
+        netglass.run(lab(), main)
+    before = counts()
+    for _ in range(100):
+        netglass.run(lab(), main)
+    assert counts() == before
+
+
+def kernels():
+    from netglass.programs.kernel import Kernel, Task
+
+    return sum(isinstance(each, (Kernel, Task)) for each in gc.get_objects())
+
+
+# -- the same every time
+
+
+def draws():
+    time.sleep(random.random())
+    drawn = [random.random(), random.Random().random(), os.urandom(8), secrets.token_hex(4)]
+    return [*drawn, str(uuid.uuid4()), str(uuid.uuid1())]
+
+
+def test_one_seed_one_randomness():
+    first = netglass.run(lab(), draws)
+    assert netglass.run(lab(), draws) == first
+    assert netglass.run(lab(), draws, seed=5) != first
+    assert netglass.run(Network(seed=2).host("a"), draws) != first
+
+
+def test_randomness_outside_is_not_decided_by_a_run():
+    netglass.run(lab(), draws)
+    first = os.urandom(8)
+    netglass.run(lab(), draws)
+    assert os.urandom(8) != first
+
+
+STORY = """
+import random, threading, time, netglass
+from netglass import Network
+story = []
+def main():
+    lock = threading.Lock()
+    def worker(name):
+        for _ in range(20):
+            time.sleep(random.random())
+            with lock:
+                story.append((name, time.monotonic_ns()))
+                time.sleep(random.random() / 10)
+    threads = [threading.Thread(target=worker, args=(n,)) for n in range(5)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+netglass.run(Network(seed=3).host("a"), main)
+print(story)
+"""
+
+
+def test_two_processes_tell_the_same_story():
+    stories = [
+        subprocess.run(
+            [sys.executable, "-c", STORY],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert len(stories[0]) > 1000
+    assert stories[0] == stories[1]
+
+
+# -- the fence
+
+
+def refused(main, allow=()):
+    with pytest.raises(Refused) as caught:
+        netglass.run(lab(), main, allow=allow)
+    return str(caught.value)
+
+
+def test_processes_are_refused():
+    assert "subprocess.Popen" in refused(lambda: subprocess.run([sys.executable, "-c", ""], check=False))
+    assert "os.fork" in refused(os.fork)
+    assert "os.system" in refused(lambda: os.system("true"))
+
+
+def test_multiprocessing_is_refused():
+    import multiprocessing
+
+    def main():
+        multiprocessing.get_context("spawn").Process(target=print).start()
+
+    assert "cannot start a process" in refused(main)
+
+
+def test_a_real_socket_is_refused():
+    import _socket
+
+    assert "socket.__new__" in refused(lambda: _socket.socket())
+
+
+def test_what_is_allowed_may_leave():
+    assert netglass.run(lab(), lambda: os.system("true"), allow=["os.system"]) == 0
+    assert "os.fork" in refused(os.fork, allow=["os.system"])
+
+
+def test_outside_a_run_nothing_is_refused():
+    netglass.run(lab(), lambda: None)
+    subprocess.run([sys.executable, "-c", ""], check=True)
