@@ -216,7 +216,7 @@ def test_two_syns_that_cross_make_one_connection():
     found = figures("simultaneous-open")
     states = ["CLOSED", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED"]
     assert found["client_states"] == found["server_states"] == states
-    assert found["segments"] == 4
+    assert found["segments"] == 6, "two SYNs, two SYN-ACKs, and as on Linux an ACK for the SYN that came again"
     assert found["ends_established"] == 2
     assert found["errors"] == []
     assert found["established_after"] == 2 * HALF_RTT

@@ -129,7 +129,7 @@ def in_synchronized(tcb: Tcb, segment: TcpSegment, now: int) -> None:
         tcb.counters.add("no-ack-bit")
         return
     if flags & SYN:
-        # Of the crossed SYN-ACK only the acknowledgement is new; its SYN is told as a duplicate (RFC 2883), as in Linux.
+        # Of the crossed SYN-ACK only the acknowledgement is new; its SYN is told as a duplicate (RFC 2883; Linux).
         tcb.dsack = (seq, seq + 1)
         tcb.due |= ACK_DUE
     if not ack_arrives(tcb, segment, seq, now):

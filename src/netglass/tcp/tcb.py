@@ -107,6 +107,7 @@ class Tcb:
         "reset_seq",
         "retransmit_at",
         "retransmitted",
+        "retransmitting_since",
         "rng",
         "rtt",
         "sack_ok",
@@ -228,6 +229,7 @@ class Tcb:
         self.keepalive_at: int = NEVER
         self.close_at: int = NEVER  # end of TIME-WAIT, of an orphan's FIN-WAIT-2
         self.forced: bool = False  # the persist timer let the next text out, whatever Nagle, cork or a small window say
+        self.retransmitting_since: int = 0  # when the first of `backoff` expiries was
         self.backoff: int = 0  # expiries of the retransmission timer in a row
         self.persist_backoff: int = 0
         self.persist_since: int = -1  # when the persist timer first expired, -1: the window is not waited for

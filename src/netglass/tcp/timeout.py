@@ -94,21 +94,29 @@ def retransmission(tcb: Tcb, now: int) -> None:
         give_up(tcb, now)
         return
     tcb.recovery.timed_out(now)
+    if not tcb.backoff:
+        tcb.retransmitting_since = now
     tcb.backoff += 1
     tcb.rtt.back_off()
-    tcb.retransmit_at = clamped_to_user_timeout(tcb, tcb.recovery.first_sent_at(), now + tcb.rtt.rto, now)
+    tcb.retransmit_at = clamped_to_user_timeout(tcb, tcb.retransmitting_since, now + tcb.rtt.rto, now)
 
 
 def too_long(tcb: Tcb, now: int) -> bool:
     """Linux retransmits_timed_out: as long as `retries2` retransmissions would take from the least RTO (15: 924.6 s),
-    or the user's own limit."""
-    since = tcb.recovery.first_sent_at()
+    or the user's own limit; counted from the first retransmission."""
+    if not tcb.backoff:
+        return False
+    since = tcb.retransmitting_since
     if tcb.settings.user_timeout:
         return user_timeout_over(tcb, since, now)
+    if not tcb.snd_wnd and not tcb.closed_by_application:
+        # The peer took its window back: our retransmissions are probes, and it may answer them for ever (Linux
+        # tcp_rtx_probe0_timed_out).
+        return now - max(since, tcb.last_heard_at) > 2 * tcb.config.rto_max
     retries = tcb.config.retries2
     if tcb.closed_by_application:
         retries = tcb.config.orphan_retries or 8
-    return tcb.backoff > 0 and now - since >= patience(tcb, retries)
+    return now - since >= patience(tcb, retries)
 
 
 def patience(tcb: Tcb, retries: int) -> int:
@@ -148,7 +156,8 @@ def give_up(tcb: Tcb, now: int) -> None:
 def persist(tcb: Tcb, now: int) -> None:
     """RFC 9293 §3.8.6.1: ask whether the window is still closed, at the RTO, doubled each time."""
     tcb.persist_at = NEVER
-    if tcb.sending.end <= tcb.snd_nxt or tcb.recovery.outstanding():
+    fin_waits = tcb.snd_closed and tcb.snd_fin < 0
+    if (tcb.sending.end <= tcb.snd_nxt and not fin_waits) or tcb.recovery.outstanding():
         return
     tcb.fired("persist", now)
     if tcb.persist_since < 0:

@@ -233,8 +233,11 @@ def restart_after_idle(tcb: Tcb, size: int, now: int) -> int:
 
 
 def fin_alone(tcb: Tcb, now: int) -> TcpSegment | None:
+    """A FIN takes a sequence number, and so room in the peer's window: it waits for a closed one to open."""
     seq = tcb.snd_nxt
-    if seq >= tcb.snd_una + max(tcb.snd_wnd, 1) and seq != tcb.snd_una:
+    if seq >= tcb.snd_una + tcb.snd_wnd:
+        if seq == tcb.snd_una:
+            start_persist(tcb, now)
         return None
     tcb.snd_fin = seq
     tcb.recovery.record_sent(seq, seq + 1, now)
