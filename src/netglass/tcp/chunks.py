@@ -21,7 +21,9 @@ def cut(chunk: Buffer, start: int, stop: int) -> Buffer:
         return chunk
     if stop - start > _COPY_UP_TO:
         return memoryview(chunk)[start:stop]
-    return chunk[start:stop]
+    piece = chunk[start:stop]
+    # A small piece of a view must not keep a whole frame of 64 KiB alive.
+    return piece if isinstance(piece, bytes) else bytes(piece)
 
 
 def cut_all(chunks: tuple[Buffer, ...], start: int, stop: int) -> list[Buffer]:
