@@ -143,7 +143,10 @@ class Assembly:
                 arrow.order = min(arrow.order, order)
                 desk.depart(event.host, arrow)
         elif isinstance(event, Received) or (isinstance(event, Dropped) and order in arrivals):
-            desk.arrive(event.host, arrivals.get(order), event.time)
+            came = arrivals.get(order)
+            desk.arrive(event.host, came, event.time)
+            if came is not None and came.last.stale:
+                desk.remark(event.host, Remark(came.destination, NOTE, _stale(came), event.time, order), event.time)
             if isinstance(event, Dropped):
                 desk.remark(event.host, self._dropped(event, order), event.time)
         elif isinstance(event, Done):
@@ -253,6 +256,16 @@ def _tidied(remarks: list[Remark]) -> list[Remark]:
         if each.kind != QUEUE or each.text != each.before:
             rest.append(each)
     return states + rest
+
+
+def _stale(arrow: Arrow) -> str:
+    """What came of a segment of an earlier connection."""
+    last = arrow.last
+    after, segment = last.tcb_after, last.segment
+    if last.drops or after is None or segment is None or not segment.length:
+        return "old duplicate"
+    taken = after.rcv_nxt & 0xFFFFFFFF == (segment.seq + segment.length) & 0xFFFFFFFF
+    return "old duplicate, taken for new" if taken else "old duplicate"
 
 
 def _first_order(item: Arrow | Remark) -> int:

@@ -13,6 +13,9 @@ from netglass.wire.udp import UdpDatagram
 if TYPE_CHECKING:
     from netglass.trace.transmissions import Transmission
 
+UNKNOWN: Final = -1
+"""A relative sequence number that has no known base."""
+
 _LETTERS: Final[dict[str, int]] = {
     "S": SYN,
     "A": ACK,
@@ -123,18 +126,25 @@ def arrow_words(transmission: Transmission) -> list[str]:
     segment = transmission.segment
     if segment is None:
         return datagram_words(transmission.packet)
-    words = [flag_text(segment.flags), f"seq={transmission.seq}"]
+    words = [flag_text(segment.flags), f"seq={_number(transmission.seq, segment.seq)}"]
     if segment.flags & ACK:
-        words.append(f"ack={transmission.ack}")
+        words.append(f"ack={_number(transmission.ack, segment.ack)}")
     if segment.length:
         words.append(f"len={segment.length}")
     if segment.sack:
-        low, high = [transmission.ack + _ahead(edge, segment.ack) for edge in segment.sack[0]]
+        base = segment.ack if transmission.ack == UNKNOWN else transmission.ack
+        low, high = [base + _ahead(edge, segment.ack) for edge in segment.sack[0]]
         further = f"+{len(segment.sack) - 1}" if len(segment.sack) > 1 else ""
         words.append(f"sack={low}-{high}{further}")
     if segment.flags & URG:
         words.append(f"urg={segment.urgent}")
     return words
+
+
+def _number(relative: int, absolute: int) -> str:
+    """A number that has no known base is told as it is on the wire, behind a # (0 is the one that RFC 9293 §3.10.7.1
+    gives a RST that answers no ACK)."""
+    return f"#{absolute}" if relative == UNKNOWN and absolute else str(max(relative, 0))
 
 
 def _ahead(number: int, base: int) -> int:

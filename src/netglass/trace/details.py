@@ -7,6 +7,7 @@ from typing import Any
 from netglass.probe import TcbSnapshot
 from netglass.tcp.congestion.base import UNLIMITED
 from netglass.times import NEVER, human
+from netglass.trace.describe import UNKNOWN
 from netglass.trace.items import Arrow, Gap, Remark
 from netglass.trace.ladder import Ladder
 from netglass.trace.transmissions import Transmission
@@ -103,9 +104,9 @@ def _segment_fields(transmission: Transmission, segment: TcpSegment) -> Fields:
         "destination port": segment.destination_port,
         "flags": flag_text(segment.flags),
         "seq": segment.seq,
-        "relative seq": transmission.seq,
+        "relative seq": None if transmission.seq == UNKNOWN else transmission.seq,
         "ack": segment.ack,
-        "relative ack": transmission.ack,
+        "relative ack": None if transmission.ack == UNKNOWN else transmission.ack,
         "window": segment.window,
         "scaled window": transmission.window,
         "payload": segment.length,

@@ -5,27 +5,43 @@ end to end unless a cable made bytes of it. What arrives at one host at one time
 carried, and that is how bytes find the packet that they were.
 
 Sequence numbers become relative here: to the initial ones that the sender's control block has, else to the last SYN
-of that direction.
+of that direction. A number that is nowhere near stays as it is on the wire.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from netglass.probe import Flow, TcbSnapshot
 from netglass.times import NEVER
-from netglass.trace.records import Carried, Done, Dropped, Event, Received, Sent, flow_of, reverse
+from netglass.trace.describe import UNKNOWN
+from netglass.trace.records import (
+    Carried,
+    Done,
+    Dropped,
+    Event,
+    Received,
+    Sent,
+    StateChanged,
+    flow_of,
+    reverse,
+    segment_of,
+)
 from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import ACK, FIN, RST, SYN, TcpSegment
 
-_TOP = 1 << 31
+_FAR: Final = 1 << 26
+"""A number so far beyond what its direction has sent has nothing to do with it: a guess, or a RST for something else."""
 
 
 class Transmission:
     """One packet over one cable, or from a host to itself (the cable's name is the interface's then). Times in ns;
-    `seq` and `ack` are relative, 0 if it is no TCP segment."""
+    `seq` and `ack` are relative, 0 if it is no TCP segment, and UNKNOWN if they are nowhere near a known initial
+    number."""
 
     __slots__ = (
+        "_line",
         "ack",
         "arrival_order",
         "carried",
@@ -40,6 +56,7 @@ class Transmission:
         "segment",
         "sent_by",
         "seq",
+        "stale",
         "window",
     )
 
@@ -56,6 +73,8 @@ class Transmission:
         self.previous: Transmission | None = None  # over the cable before, if a router passed it on
         self.copy: bool = False  # a duplicate that the cable made
         self.retransmission: bool = False  # its sender had sent these sequence numbers before
+        self.stale: bool = False  # when it arrived, its connection had been followed by another one between these ports
+        self._line: _Direction | None = None
         self.probe: bool = False  # of a zero window or keep-alive: below what was acknowledged, and empty
         self.seq: int = 0
         self.ack: int = 0
@@ -117,14 +136,20 @@ class Transmission:
 class _Direction:
     """What is known of one direction of a flow."""
 
-    __slots__ = ("end", "isn", "scale", "scale_offered", "syn_flags")
+    __slots__ = ("end", "isn", "scale", "scale_offered", "sure", "syn_flags")
 
     def __init__(self, isn: int) -> None:
         self.isn: int = isn
         self.end: int = 0  # relative; one past the last sequence number sent
         self.scale_offered: int = -1
         self.scale: int = 0
+        self.sure: bool = False  # a control block said where it begins
         self.syn_flags: int = 0  # of the last SYN
+
+    def relative(self, number: int) -> int:
+        """`number` counted from the initial one, or UNKNOWN."""
+        distance = (number - self.isn) & 0xFFFFFFFF
+        return UNKNOWN if distance > self.end + _FAR else distance
 
 
 class _Joiner:
@@ -145,8 +170,12 @@ class _Joiner:
             made.sent_by = before.sent_by
             made.previous = before.previous
         else:
-            made.sent_by = self._take_sent(carried.source, packet)
-            made.previous = self.passing.get((carried.source, id(packet.payload)))
+            sent = self._take_sent(carried.source, packet)
+            if sent is None and carried.note:
+                sent = self._take_replaced(carried)
+            made.sent_by = sent
+            payload = packet.payload if sent is None or sent.packet is None else sent.packet.payload
+            made.previous = self.passing.get((carried.source, id(payload)))
         self._number(made)
         self.found.append(made)
         if not made.lost:
@@ -162,6 +191,15 @@ class _Joiner:
                 return sent
         return None
 
+    def _take_replaced(self, carried: Carried) -> Sent | None:
+        """What the host sent, if a fault put another packet in its place."""
+        flow = flow_of(carried.packet)
+        waiting = self.waiting.get(carried.source, [])
+        for place, sent in enumerate(waiting):
+            if sent.time == carried.time and flow is not None and sent.flow == flow:
+                return waiting.pop(place)
+        return None
+
     def arrive(self, host: str, packet: IpPacket | None, time: int, order: int) -> Transmission | None:
         """The transmission that brought `packet` (None: bytes that are no packet) to `host` now."""
         coming = self.coming.get((host, time), [])
@@ -169,6 +207,8 @@ class _Joiner:
             if made.packet is packet or made.carried.frame is not None:
                 del coming[place]
                 made.arrival_order = order
+                line = None if made.flow is None else self.directions.get(made.flow)
+                made.stale = made._line is not None and line is not made._line
                 self._note_arrival(made, host, packet)
                 return made
         return None if packet is None else self._return(host, packet, time, order)
@@ -193,6 +233,18 @@ class _Joiner:
 
     # -- sequence numbers
 
+    def change(self, event: StateChanged) -> None:
+        """A new connection between the same ports has its own numbers, even if they are the same."""
+        flow = event.flow
+        if flow not in self.directions:
+            return
+        if event.old in ("CLOSED", "") and event.new == "SYN-SENT":
+            del self.directions[flow]
+            self.directions.pop(reverse(flow), None)
+        elif event.new == "SYN-RECEIVED" and event.old != "SYN-SENT":
+            # Its peer's SYN was carried before.
+            del self.directions[flow]
+
     def _number(self, made: Transmission) -> None:
         segment = made.segment
         flow = made.flow
@@ -201,45 +253,54 @@ class _Joiner:
         if made.previous is not None and made.previous.segment is not None:
             self._inherit(made, made.previous)
             return
-        own = self._direction(flow, segment, made)
-        made.seq = _relative(segment.seq, own.isn)
+        # What a fault made of a segment says nothing of where its sender is.
+        meant = segment if made.sent_by is None else segment_of(made.sent_by.packet) or segment
+        own = made._line = self._direction(flow, meant, made.tcb_before)
         other = self.directions.get(reverse(flow))
+        if own is not None:
+            made.seq = own.relative(segment.seq)
+        elif segment.seq:
+            made.seq = UNKNOWN
         if segment.flags & ACK:
             if other is None:
                 other = self.directions[reverse(flow)] = _Direction((segment.ack - 1) & 0xFFFFFFFF)
-            made.ack = _relative(segment.ack, other.isn)
+            made.ack = other.relative(segment.ack)
+        if own is None:
+            made.window = segment.window
+            return
         made.window = segment.window if segment.flags & SYN else segment.window << own.scale
-        self._compare(made, segment, own, other)
+        if meant.flags & SYN:
+            _offer_scale(segment, own, other)
+        if not made.copy and not segment.flags & RST:
+            self._compare(made, meant, own)
 
-    def _direction(self, flow: Flow, segment: TcpSegment, made: Transmission) -> _Direction:
-        tcb = made.tcb_before
+    def _direction(self, flow: Flow, segment: TcpSegment, tcb: TcbSnapshot | None) -> _Direction | None:
         own = self.directions.get(flow)
         isn = segment.seq if segment.flags & SYN else (segment.seq - 1) & 0xFFFFFFFF
-        if tcb is not None and not segment.flags & RST:
+        if segment.flags & RST:
+            return own  # it may have any number
+        if tcb is not None:
             isn = tcb.iss & 0xFFFFFFFF
-        elif own is not None and not segment.flags & SYN:
-            return own
+        elif own is not None and (not segment.flags & SYN or (own.sure and not segment.flags & ACK)):
+            return own  # a SYN of nobody's control block was forged
         if own is None or own.isn != isn:
             own = self.directions[flow] = _Direction(isn)
+        own.sure = own.sure or tcb is not None
         return own
 
-    def _compare(self, made: Transmission, segment: TcpSegment, own: _Direction, other: _Direction | None) -> None:
-        if segment.flags & SYN:
-            offered = -1 if segment.options is None else segment.options.window_scale
-            own.scale_offered = offered
-            if segment.flags & ACK and offered >= 0 and other is not None and other.scale_offered >= 0:
-                own.scale = min(offered, 14)  # RFC 7323 §2.3
-                other.scale = min(other.scale_offered, 14)
-        if made.copy or segment.flags & RST:
-            return
-        length = segment.length + (segment.flags & SYN > 0) + (segment.flags & FIN > 0)
-        made.retransmission = length > 0 and made.seq < own.end
-        if segment.flags & SYN:
+    @staticmethod
+    def _compare(made: Transmission, meant: TcpSegment, own: _Direction) -> None:
+        seq = own.relative(meant.seq)
+        length = meant.length + (meant.flags & SYN > 0) + (meant.flags & FIN > 0)
+        made.retransmission = length > 0 and UNKNOWN < seq < own.end
+        if meant.flags & SYN:
             # The SYN of a simultaneous open that comes again with an ACK has something new to say.
-            made.retransmission = made.retransmission and segment.flags == own.syn_flags
-            own.syn_flags = segment.flags
-        made.probe = length == 0 and made.seq == own.end - 1
-        own.end = max(own.end, made.seq + length)
+            made.retransmission = made.retransmission and meant.flags == own.syn_flags
+            own.syn_flags = meant.flags
+        made.probe = length == 0 and seq == own.end - 1
+        if made.sent_by is not None or not own.end:
+            # What something else put in between is none of the sender's numbers.
+            own.end = max(own.end, seq + length)
 
     @staticmethod
     def _inherit(made: Transmission, previous: Transmission) -> None:
@@ -248,11 +309,15 @@ class _Joiner:
         made.window = previous.window
         made.retransmission = previous.retransmission
         made.probe = previous.probe
+        made._line = previous._line
 
 
-def _relative(number: int, base: int) -> int:
-    distance = (number - base) & 0xFFFFFFFF
-    return distance - (1 << 32) if distance >= _TOP else distance  # before the base: an old duplicate
+def _offer_scale(segment: TcpSegment, own: _Direction, other: _Direction | None) -> None:
+    offered = -1 if segment.options is None else segment.options.window_scale
+    own.scale_offered = offered
+    if segment.flags & ACK and offered >= 0 and other is not None and other.scale_offered >= 0:
+        own.scale = min(offered, 14)  # RFC 7323 §2.3
+        other.scale = min(other.scale_offered, 14)
 
 
 def join(events: Iterable[Event]) -> list[Transmission]:
@@ -271,6 +336,8 @@ def join(events: Iterable[Event]) -> list[Transmission]:
             made = joiner.arrived.get((event.host, id(event.packet)))
             if made is not None and made.done is None:
                 made.done = event
+        elif isinstance(event, StateChanged):
+            joiner.change(event)
         elif isinstance(event, Dropped):
             _drop(joiner, event, order)
     return joiner.found
