@@ -19,9 +19,9 @@ def parse_address(family: int, address: Any, caller: str) -> Address:
     if not isinstance(address, tuple):
         raise TypeError(f"{caller}(): {name} address must be tuple, not {type(address).__name__}")
     if family == socket.AF_INET and len(address) != 2:
-        raise TypeError(f"{caller}(): AF_INET address must be a pair (host, port)")
+        raise TypeError("AF_INET address must be a pair (host, port)")
     if not 2 <= len(address) <= 4:
-        raise TypeError(f"{caller}(): AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])")
+        raise TypeError("AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])")
     port = address[1]
     if not hasattr(port, "__index__"):
         raise TypeError(f"'{type(port).__name__}' object cannot be interpreted as an integer")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
+from math import ceil
 from typing import Any, Final, NamedTuple, NoReturn
 
 from netglass.errnos import EBADF, EMFILE
@@ -93,6 +94,10 @@ class Descriptors:
     def place_of(self, number: int) -> Place:
         return self._places[number // DESCRIPTORS_MAX - 1]
 
+    def flush(self, number: int) -> None:
+        """What a call on `number` brought about happens now, as in a system call: on one host its packets arrive."""
+        self._places[number // DESCRIPTORS_MAX - 1].flush()
+
     def find(self, number: int) -> Found | None:
         """What the number stands for; None if nothing of ours."""
         index = number // DESCRIPTORS_MAX - 1
@@ -168,6 +173,7 @@ class Descriptors:
         found = self.find(number)
         if found is not None:
             found.sockets.close(found.fd, self.now())
+            self.flush(number)
 
     def _at_work(self) -> bool:
         task = self.kernel.running()
@@ -242,8 +248,9 @@ def number_of(fileobj: object) -> int:
 
 
 def nanoseconds(seconds: float, unit: int = SECOND) -> int:
-    """Rounded up, so that whoever waits for a time finds that it has come. Exact for integers and for floats."""
+    """Rounded up, as CPython does it: whoever waits for a time finds that it has come."""
+    if isinstance(seconds, int):
+        return seconds * unit
     if seconds != seconds:
         raise ValueError("Invalid value NaN (not a number)")
-    numerator, denominator = seconds.as_integer_ratio() if not isinstance(seconds, int) else (int(seconds), 1)
-    return -(-numerator * unit // denominator)
+    return ceil(seconds * unit)

@@ -146,9 +146,11 @@ class LabSocket(standard.socket):
     def __del__(self) -> None:
         number = self._number
         if number >= 0 and descriptors.current is self._run:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self._number = -1
-            self._run.abandon(number)
+            try:
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            finally:
+                self._number = -1
+                self._run.abandon(number)
 
     # -- waiting
 
@@ -214,7 +216,9 @@ class LabSocket(standard.socket):
         return transfer.connect(self._run, description, self._number, where, self._timeout)
 
     def shutdown(self, how: int, /) -> None:
-        checked(self._description().shutdown(how, self._run.now()))
+        result = self._description().shutdown(how, self._run.now())
+        self._run.flush(self._number)
+        checked(result)
 
     def getsockname(self) -> Any:
         description = self._description()
@@ -317,15 +321,16 @@ class LabSocket(standard.socket):
     # -- options
 
     def setsockopt(self, level: int, option: int, value: Any, size: int | None = None, /) -> None:
-        if value is None or size is not None:
-            if value is not None or size is None:
-                raise TypeError("setsockopt: a length goes with None, and None with a length")
+        if size is not None:
+            if value is not None:
+                raise TypeError(f"setsockopt() argument 3 must be None, not {value.__class__.__name__}")
             fail(-EFAULT)
         if not isinstance(value, int):
             value = frozen(value)
         elif not -_INT_MAX - 1 <= value <= _INT_MAX:
             raise OverflowError("signed integer is greater than maximum" if value > 0 else "less than minimum")
         checked(self._description().set_option(level, option, value, self._run.now()))
+        self._run.flush(self._number)
 
     def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> Any:
         if not 0 <= buflen <= _BUFLEN_MAX:

@@ -87,8 +87,12 @@ def accept(run: Descriptors, description: Description, number: int, timeout: int
 
 def connect(run: Descriptors, description: Description, number: int, address: Address | None, timeout: int) -> int:
     if timeout <= 0:
-        return insist(run, description, number, "connect", lambda: description.connect(address, run.now()), timeout)
+        verb = f"connect to {_shown(address)}"
+        result = insist(run, description, number, verb, lambda: description.connect(address, run.now()), timeout)
+        run.flush(number)
+        return result
     result = description.connect(address, run.now())
+    run.flush(number)
     if result != -EINPROGRESS:
         return result
     limit = run.now() + timeout
@@ -173,6 +177,7 @@ def send(
 ) -> int:
     """send(2), sendto(2): a blocking one ends when all has been taken. `data` must not change afterwards."""
     taken = description.send(data, address, flags, run.now())
+    run.flush(number)
     if taken == len(data) or (taken < 0 and taken not in _PENDING):
         return taken
     if taken < 0:
@@ -181,6 +186,7 @@ def send(
         )
         if taken < 0:
             return taken
+        run.flush(number)
     if timeout > 0 or flags & _AT_ONCE or not description.blocking or description.kind != SOCK_STREAM:
         return taken
     return _send_rest(run, description, number, memoryview(data), taken, flags)
@@ -202,6 +208,7 @@ def _send_rest(
         )
         if more < 0:
             return taken
+        run.flush(number)
         taken += more
     return taken
 
@@ -227,4 +234,9 @@ def send_all(run: Descriptors, description: Description, number: int, data: byte
 
 def frozen(data: object) -> bytes:
     """What is sent stays in the send buffer: anything that might change is copied."""
-    return data if type(data) is bytes else bytes(memoryview(data))  # type: ignore[arg-type]
+    if type(data) is bytes:
+        return data
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"a bytes-like object is required, not '{type(data).__name__}'") from None
