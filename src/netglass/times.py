@@ -38,6 +38,8 @@ def duration(value: int | str) -> int:
         if value < 0:
             raise MisuseError(f"a duration cannot be negative: {value} ns")
         return value
+    if not isinstance(value, str):
+        raise MisuseError(f'a duration is text such as "20ms", or whole nanoseconds; this is {value!r}')
     text = value.strip()
     number = text.rstrip("abcdefghijklmnopqrstuvwxyzµ ")
     unit = text[len(number) :].strip()
@@ -49,7 +51,7 @@ def duration(value: int | str) -> int:
 def _scaled(number: str, unit: int, original: str) -> int:
     # Decimal text in integers, so that no rounding of floats decides an event's order.
     whole, _, fraction = number.partition(".")
-    if not (whole + fraction).isdigit():
+    if not (whole + fraction).isdecimal():
         raise MisuseError(f'not a duration: {original!r}; write it like "20ms" or "1.5 s"')
     scale: int = 10 ** len(fraction)
     nanoseconds: int = int(whole + fraction) * unit // scale

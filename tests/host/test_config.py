@@ -84,3 +84,11 @@ def test_a_copy_takes_over_every_value_in_place():
     config.copy_from(other)
     assert values(config) == values(other)
     assert config.tcp is tcp
+
+
+def test_only_a_known_congestion_control_is_set():
+    config = HostConfig()
+    config.set("net.ipv4.tcp_congestion_control", "reno")
+    with pytest.raises(MisuseError, match=r"tcp_congestion_control is one of cubic, .*this is 'nope'"):
+        config.set("net.ipv4.tcp_congestion_control", "nope")
+    assert config.tcp.congestion_control == "reno"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netglass import MILLISECOND, NEVER, SECOND, HostConfig, MisuseError, Network, Probe, faults, forge, match
+from netglass.network.fault import PASS, Fault
 from netglass.wire.packet import packet_bytes
 
 
@@ -488,3 +489,72 @@ def test_a_fault_finds_hosts_by_name_behind_routers():
     client, server = net.hosts[:2]
     assert talk(net, client, server) == b"hello"
     assert SECOND < net.now() < 2 * SECOND
+
+
+# What a beginner does wrong ------------------------------------------------------------------------------------------
+
+WRONG = (MisuseError, TypeError)
+"""TypeError: when compiled, some calls refuse the type of an argument before the code can."""
+
+
+def test_one_fault_needs_no_list():
+    net = pair(faults=faults.drop(match.syn))
+    assert repr(net.cables[0]) == "<cable client-server: 10 ms one way, drop SYN>"
+
+
+@pytest.mark.parametrize(
+    ("cable", "told"),
+    [
+        ({"delay": 0.02}, r"20ms|object expected"),
+        ({"faults": ["x"]}, r"faults\.drop|object expected"),
+        ({"rate": 0.5}, r"a rate, written like|object expected"),
+        ({"queue": 0.5}, r"64 KiB|object expected"),
+    ],
+)
+def test_what_no_cable_can_have_is_told(cable, told):
+    with pytest.raises(WRONG, match=told):
+        pair(**cable)
+
+
+class Nameless(Fault):
+    def __init__(self):
+        pass
+
+    def judge(self, packet, now, rng):
+        return PASS
+
+
+class Thoughtless(Fault):
+    def __init__(self, answer):
+        super().__init__("thoughtless")
+        self.answer = answer
+
+    def judge(self, packet, now, rng):
+        return self.answer
+
+
+def test_a_fault_that_forgets_its_parent_is_told():
+    with pytest.raises(MisuseError, match=r"Nameless.__init__ must call super\(\).__init__"):
+        pair(faults=Nameless())
+
+
+@pytest.mark.parametrize("answer", [None, True])
+def test_a_fault_that_says_neither_pass_nor_a_verdict_is_told(answer):
+    net = pair(faults=Thoughtless(answer))
+    net.hosts[0].spawn(ask)
+    with pytest.raises(WRONG, match="Verdict"):
+        net.run()
+
+
+def test_a_partition_has_two_sides():
+    net = pair()
+    with pytest.raises(MisuseError, match="client would be on both sides"):
+        net.partition("client", ["client", "server"])
+
+
+def test_time_does_not_run_back():
+    net = pair()
+    net.run(until="5 s")
+    with pytest.raises(MisuseError, match="it is 5 s already: until='1 s' is past"):
+        net.run(until="1 s")
+    net.run(until="5 s")

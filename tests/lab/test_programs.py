@@ -510,3 +510,99 @@ def test_many_connections_at_once(net, client, server):
     assert [process.result for process in asked] == list(range(150))
     assert [entry.state for entry in server.netstat()] == ["LISTEN"]
     assert client.netstat() == []
+
+
+# What a beginner does wrong ------------------------------------------------------------------------------------------
+
+WRONG = (MisuseError, TypeError)
+"""TypeError: when compiled, some calls refuse the type of an argument before the code can."""
+
+
+def forget_at_the_end(io):
+    stream = yield from io.connect("server", 80)
+    stream.send(b"hello")
+
+
+def forget_before_a_wait(io):
+    stream = yield from io.connect("server", 80)
+    stream.send(b"hello")
+    yield from stream.receive()
+
+
+def forget_before_another_call(io):
+    stream = yield from io.connect("server", 80)
+    stream.send(b"hello")
+    stream.send(b"hello")
+
+
+def forget_before_a_new_program(io):
+    stream = yield from io.connect("server", 80)
+    stream.send(b"hello")
+    io.spawn(connect)
+
+
+@pytest.mark.parametrize(
+    "program", [forget_at_the_end, forget_before_a_wait, forget_before_another_call, forget_before_a_new_program]
+)
+def test_a_call_without_yield_from_is_told(net, client, server, program):
+    server.spawn(silent)
+    client.spawn(program)
+    with pytest.raises(MisuseError, match=r'stream\.send\(\.\.\.\) without "yield from" does nothing'):
+        net.run()
+    net.run()  # and the others go on
+
+
+def test_a_call_may_be_made_before_it_is_waited_for(net, client, server):
+    def ask(io):
+        stream = yield from io.connect("server", 80)
+        call = stream.send(b"who?")
+        yield from call
+        return (yield from stream.receive())
+
+    server.spawn(serve)
+    asked = client.spawn(ask)
+    net.run()
+    assert asked.result == b"hello"
+
+
+@pytest.mark.parametrize("thing", [5, None, b"hello"])
+def test_a_program_that_yields_something_else_is_told(net, client, thing):
+    def program(io):
+        yield thing
+
+    client.spawn(program)
+    with pytest.raises(MisuseError, match=r"program on host client yielded .*; a program waits with"):
+        net.run()
+
+
+def test_text_is_not_sent(net, client, server):
+    def ask(io, text):
+        stream = yield from io.connect("server", 80)
+        yield from stream.send(text)
+
+    server.spawn(silent)
+    client.spawn(ask, "hello")
+    with pytest.raises(WRONG, match="bytes"):
+        net.run()
+
+
+def test_a_host_without_a_cable_is_no_unknown_host():
+    net = Network()
+    a, _ = net.host("a"), net.host("b")
+    a.spawn(connect, "b")
+    with pytest.raises(MisuseError, match="'b' has no address yet: no cable leads to it"):
+        net.run()
+    a.spawn(connect, "c")
+    with pytest.raises(MisuseError, match="no host is called 'c'; there are a, b"):
+        net.run()
+
+
+def test_a_listener_for_both_versions_names_its_peer_plainly(net, client, server):
+    def wait_for_ever(io):
+        stream = yield from io.listen(80, address="::").accept()
+        yield from stream.receive()
+
+    server.spawn(wait_for_ever)
+    client.spawn(connect)
+    net.run()
+    assert net.waiting()[0].startswith("wait_for_ever on host server: receive from 10.0.0.1 port ")

@@ -428,3 +428,9 @@ def test_every_fault_says_its_name():
         "loss 0.05",
     ]
     assert faults.reset(after_bytes=1000).name == "reset after 1000 bytes"
+
+
+@pytest.mark.parametrize("make", [faults.drop, faults.duplicate, faults.corrupt, faults.reset])
+def test_a_fault_wants_a_matcher(make):
+    with pytest.raises((MisuseError, TypeError), match=r"netglass\.match|object expected"):
+        make("syn")

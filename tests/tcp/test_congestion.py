@@ -305,3 +305,15 @@ def test_nobody_takes_the_name_of_another():
 def test_registering_the_same_twice_is_harmless():
     congestion.register("reno", Reno)
     assert isinstance(congestion.create("reno", MSS, MSS), Reno)
+
+
+def test_only_a_whole_congestion_control_is_registered():
+    class Half(CongestionControl):
+        def lost(self, in_flight, now):
+            self.ssthresh = in_flight // 2
+
+    with pytest.raises(MisuseError, match="subclass of CongestionControl; 'x' is <class 'int'>"):
+        congestion.register("x", int)  # type: ignore[arg-type]
+    with pytest.raises(MisuseError, match="Half lacks acked, timed_out"):
+        congestion.register("half", Half)  # type: ignore[type-abstract]
+    assert {"x", "half"}.isdisjoint(congestion.names())

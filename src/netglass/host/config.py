@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from netglass.errors import MisuseError
+from netglass.tcp import congestion
 from netglass.tcp.config import TcpConfig
 from netglass.times import MICROSECOND, MILLISECOND, NEVER, SECOND
 
@@ -43,7 +44,10 @@ class HostConfig:
         MisuseError for an unknown name (the text lists the known ones) or a value out of bounds.
         """
         if name == "net.ipv4.tcp_congestion_control":
-            self.tcp.congestion_control = str(value).strip()
+            control = str(value).strip()
+            if control not in congestion.names():
+                raise MisuseError(f"{name} is one of {', '.join(congestion.names())}; this is {value!r}")
+            self.tcp.congestion_control = control
             return
         if name not in _SYSCTLS:
             known = ", ".join(sorted([*_SYSCTLS, "net.ipv4.tcp_congestion_control"]))

@@ -38,3 +38,12 @@ class Directory:
             return (text(parse(name)),)
         except MisuseError:
             return ()
+
+    def find(self, name: str) -> tuple[str, ...]:
+        """As `resolve`, but MisuseError says why there is no address."""
+        found = self.resolve(name)
+        if found:
+            return found
+        if name in self._addresses:
+            raise MisuseError(f"{name!r} has no address yet: no cable leads to it")
+        raise MisuseError(f"no host is called {name!r}; there are {', '.join(self._addresses)}")

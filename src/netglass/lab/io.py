@@ -32,6 +32,8 @@ Options = tuple[tuple[int, int, int | bytes], ...]
 CHUNK: Final = 65536
 _LINGER_ZERO: Final = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # struct linger {1, 0}: close sends a RST
 
+_MAPPED: Final = "::ffff:"  # how a socket for both versions tells an IPv4 address; not what people call it
+
 _FAILURES: Final[dict[int, type[OSError]]] = {
     errnos.ECONNREFUSED: ConnectionRefusedError,
     errnos.ECONNRESET: ConnectionResetError,
@@ -46,6 +48,15 @@ def failure(result: int, doing: str) -> OSError:
     """The exception for a negative errno, of the class that Python has for it on Linux, wherever this runs."""
     kind = _FAILURES.get(-result, OSError)
     return kind(-result, f"{errnos.name(result)}: {doing}")
+
+
+def check_bytes(data: object) -> None:
+    if isinstance(data, str):
+        raise MisuseError(
+            f'what is sent is bytes, such as b"hello"; {data[:40]!r} is text: data.encode() makes bytes of it'
+        )
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise MisuseError(f'what is sent is bytes, such as b"hello"; this is {data!r}')
 
 
 class Io:
@@ -64,9 +75,15 @@ class Io:
 
     def sleep(self, time: int | str) -> Generator[Wait, None, None]:
         """`yield from io.sleep("1 s")`."""
-        until = self.now() + duration(time)
+        length = duration(time)
+        self.machine.scene.promise("io.sleep(...)")
+        return self._sleep(length, str(time))
+
+    def _sleep(self, length: int, said: str) -> Generator[Wait, None, None]:
+        self.machine.scene.unstarted = ""
+        until = self.now() + length
         while self.now() < until:
-            yield Wait("sleep", str(time), deadline=until)
+            yield Wait("sleep", said, deadline=until)
 
     def spawn(self, program: Program, *args: object, name: str = "") -> Process:
         """Another process on this host."""
@@ -74,7 +91,7 @@ class Io:
 
     def wait(self, process: Process) -> Steps:
         """`result = yield from io.wait(process)`."""
-        return (yield from process.wait())
+        return process.wait()
 
     def note(self, text: str) -> None:
         """A line in the trace."""
@@ -106,7 +123,14 @@ class Io:
         self, host: str, port: int, timeout: int | str | None = None, options: Options = (), source_port: int = 0
     ) -> Generator[Wait, None, Stream]:
         """`stream = yield from io.connect("server", 80)`: to a host's first address of a version that this host has."""
+        self.machine.scene.promise("io.connect(...)")
+        return self._connect(host, port, timeout, options, source_port)
+
+    def _connect(
+        self, host: str, port: int, timeout: int | str | None, options: Options, source_port: int
+    ) -> Generator[Wait, None, Stream]:
         machine = self.machine
+        machine.scene.unstarted = ""
         address = self._reachable(host)
         family = self._family(address)
         stream = Stream(machine, machine.sockets.socket(family, SOCK_STREAM, 0), f"{host} port {port}")
@@ -134,9 +158,7 @@ class Io:
         return self.machine.scene.directory.resolve(host)
 
     def _reachable(self, host: str) -> str:
-        found = self.resolve(host)
-        if not found:
-            raise MisuseError(f"no host is called {host!r}")
+        found = self.machine.scene.directory.find(host)
         for address in found:
             if self.machine.has_version(6 if ":" in address else 4):
                 return address
@@ -191,12 +213,17 @@ class Listener(Socket):
 
     def accept(self, timeout: int | str | None = None) -> Generator[Wait, None, Stream]:
         """The next complete connection."""
+        self.machine.scene.promise("listener.accept()")
+        return self._accept(timeout)
+
+    def _accept(self, timeout: int | str | None) -> Generator[Wait, None, Stream]:
+        self.machine.scene.unstarted = ""
         deadline = self.deadline(timeout)
         while True:
             result = self.sockets.accept(self.fd, self.machine.agenda.now)
             if not isinstance(result, int):
                 fd, peer = result
-                return Stream(self.machine, fd, f"{peer[0]} port {peer[1]}")
+                return Stream(self.machine, fd, f"{peer[0].removeprefix(_MAPPED)} port {peer[1]}")
             if result != -EAGAIN:
                 raise failure(result, f"accept on {self.name}")
             yield self.wait("accept on", deadline)
@@ -208,6 +235,11 @@ class Stream(Socket):
     __slots__ = ()
 
     def connect(self, address: Address, timeout: int | str | None = None) -> Generator[Wait, None, None]:
+        self.machine.scene.promise("stream.connect(...)")
+        return self._connect(address, timeout)
+
+    def _connect(self, address: Address, timeout: int | str | None) -> Generator[Wait, None, None]:
+        self.machine.scene.unstarted = ""
         deadline = self.deadline(timeout)
         result = self.sockets.connect(self.fd, address, self.machine.agenda.now)
         while result in (-EINPROGRESS, -EALREADY):
@@ -217,6 +249,11 @@ class Stream(Socket):
 
     def receive(self, size: int = CHUNK, timeout: int | str | None = None) -> Generator[Wait, None, bytes]:
         """What is there, at most `size` bytes, at least one; b"" at the end of the stream."""
+        self.machine.scene.promise("stream.receive(...)")
+        return self._receive(size, timeout)
+
+    def _receive(self, size: int, timeout: int | str | None) -> Generator[Wait, None, bytes]:
+        self.machine.scene.unstarted = ""
         deadline = self.deadline(timeout)
         while True:
             result = self.sockets.recv(self.fd, size, self.machine.agenda.now)
@@ -228,10 +265,15 @@ class Stream(Socket):
 
     def receive_exactly(self, size: int, timeout: int | str | None = None) -> Generator[Wait, None, bytes]:
         """`size` bytes; fewer only if the stream ends before."""
+        self.machine.scene.promise("stream.receive_exactly(...)")
+        return self._receive_exactly(size, timeout)
+
+    def _receive_exactly(self, size: int, timeout: int | str | None) -> Generator[Wait, None, bytes]:
+        self.machine.scene.unstarted = ""
         pieces: list[bytes] = []
         left = size
         while left:
-            piece = yield from self.receive(left, timeout)
+            piece = yield from self._receive(left, timeout)
             if not piece:
                 break
             pieces.append(piece)
@@ -240,15 +282,26 @@ class Stream(Socket):
 
     def receive_all(self, timeout: int | str | None = None) -> Generator[Wait, None, bytes]:
         """Everything up to the end of the stream."""
+        self.machine.scene.promise("stream.receive_all()")
+        return self._receive_all(timeout)
+
+    def _receive_all(self, timeout: int | str | None) -> Generator[Wait, None, bytes]:
+        self.machine.scene.unstarted = ""
         pieces: list[bytes] = []
-        piece = yield from self.receive(CHUNK, timeout)
+        piece = yield from self._receive(CHUNK, timeout)
         while piece:
             pieces.append(piece)
-            piece = yield from self.receive(CHUNK, timeout)
+            piece = yield from self._receive(CHUNK, timeout)
         return b"".join(pieces)
 
     def send(self, data: bytes, timeout: int | str | None = None, flags: int = 0) -> Generator[Wait, None, int]:
         """All of `data` into the socket's buffer; waits while that is full. Returns len(data)."""
+        check_bytes(data)
+        self.machine.scene.promise("stream.send(...)")
+        return self._send(data, timeout, flags)
+
+    def _send(self, data: bytes, timeout: int | str | None, flags: int) -> Generator[Wait, None, int]:
+        self.machine.scene.unstarted = ""
         deadline = self.deadline(timeout)
         taken = 0
         while taken < len(data):
@@ -279,9 +332,14 @@ class Datagrams(Socket):
 
     def send_to(self, data: bytes, host: str, port: int) -> Generator[Wait, None, int]:
         """One datagram; waits while the socket's buffer is full."""
-        found = self.machine.scene.directory.resolve(host)
-        if not found:
-            raise MisuseError(f"no host is called {host!r}")
+        check_bytes(data)
+        self.machine.scene.promise("datagrams.send_to(...)")
+        return self._send_to(data, host, port)
+
+    def _send_to(self, data: bytes, host: str, port: int) -> Generator[Wait, None, int]:
+        scene = self.machine.scene
+        scene.unstarted = ""
+        found = scene.directory.find(host)
         while True:
             result = self.sockets.sendto(self.fd, data, (found[0], port), self.machine.agenda.now)
             if result != -EAGAIN:
@@ -292,6 +350,13 @@ class Datagrams(Socket):
         self, size: int = CHUNK, timeout: int | str | None = None
     ) -> Generator[Wait, None, tuple[bytes, Address | None]]:
         """The next datagram and its sender, ("10.0.0.1", 40000)."""
+        self.machine.scene.promise("datagrams.receive_from(...)")
+        return self._receive_from(size, timeout)
+
+    def _receive_from(
+        self, size: int, timeout: int | str | None
+    ) -> Generator[Wait, None, tuple[bytes, Address | None]]:
+        self.machine.scene.unstarted = ""
         deadline = self.deadline(timeout)
         while True:
             result = self.sockets.recvfrom(self.fd, size, self.machine.agenda.now)
@@ -305,7 +370,9 @@ class Datagrams(Socket):
 def start(machine: Machine, program: Program, args: tuple[object, ...], name: str) -> Process:
     """A process on `machine` that runs `program(io, *args)`; its first step comes when time goes on."""
     name = name or str(getattr(program, "__name__", "program"))
+    machine.scene.check_started()
     steps = program(Io(machine, name), *args)
+    machine.scene.unstarted = ""  # a program may be a single call, as `lambda io: io.sleep("1 s")`
     if not isinstance(steps, Generator):
         raise MisuseError(f'a program is a generator function, it waits with "yield from"; {name} returned {steps!r}')
     process = Process(name, machine, steps)

@@ -74,6 +74,9 @@ class Network(World):
         self._stale_routes: bool = False
         self._interrupted: bool = False
 
+    def __repr__(self) -> str:
+        return f"<network of {len(self._hosts)} hosts and {len(self._cables)} cables at {human(self.now())}>"
+
     # -- what there is
 
     def host(self, name: str, *addresses: str, config: HostConfig | None = None) -> LabHost:
@@ -107,14 +110,14 @@ class Network(World):
         jitter: int | str = 0,
         loss: Share = 0,
         reorder: bool = False,
-        faults: Iterable[Fault] = (),
+        faults: Fault | Iterable[Fault] = (),
         offload: bool = False,
     ) -> Cable:
         """Connects two hosts.
 
         `delay` is one way, `jitter` adds up to so much and keeps the order unless `reorder`. `rate` is "100 Mbit/s" or
         None for no limit; `queue` ("64 KiB", or packets) is what may wait before it. Losses and `faults` act in both
-        directions. `offload` lets both ends send super-segments.
+        directions; one fault needs no list. `offload` lets both ends send super-segments.
         """
         first, second = self._named(a), self._named(b)
         if first is second:
@@ -134,7 +137,7 @@ class Network(World):
         cable.set_serialise(self.serialise)
         if loss:
             cable.add_fault(loss_of(loss))
-        for fault in [*faults, *self._partitions]:
+        for fault in [*([faults] if isinstance(faults, Fault) else faults), *self._partitions]:
             cable.add_fault(fault)
         ends = (first.machine.plug(cable, 0, mtu, offload), second.machine.plug(cable, 1, mtu, offload))
         for place, end in zip((first, second), ends, strict=True):
@@ -192,7 +195,11 @@ class Network(World):
     def partition(self, a: Named | Iterable[Named], b: Named | Iterable[Named]) -> None:
         """From now on no packet goes on its way from a host of group `a` to one of group `b` or back. What is under
         way still arrives."""
-        fault = Partition(self._names(a), self._names(b))
+        first, second = self._names(a), self._names(b)
+        if first & second:
+            both = ", ".join(sorted(first & second))
+            raise MisuseError(f"a partition parts two groups of hosts; {both} would be on both sides")
+        fault = Partition(first, second)
         self._partitions.append(fault)
         for cable in self._cables:
             cable.add_fault(fault)
@@ -237,6 +244,8 @@ class Network(World):
         """
         agenda = self._scene.agenda
         limit = agenda.now + LONGEST_RUN if until is None else duration(until)
+        if limit < agenda.now:
+            raise MisuseError(f"it is {human(agenda.now)} already: until={until!r} is past (after a time: now() + ...)")
         self.catch_up()
         self._run_to(limit, expect_errors)
         if until is not None:

@@ -10,6 +10,10 @@
 A blocking call is a call of `sockets`, and, while it says "try again", a wait for readiness: the generator yields a
 `Wait`, its process watches the socket, and goes on when something may have changed. Nothing here knows TCP.
 
+Such a call without `yield from` would do nothing and say nothing. So each leaves its name in the scene when it is made
+(`Scene.promise`), and takes it back when it begins; a name that is still there at the next call, at the next wait or at
+the program's end is an error.
+
 A process is more a thread than a process of an operating system: what a program leaves open stays open when it ends.
 """
 
@@ -18,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
+from netglass.errors import MisuseError
 from netglass.lab.agenda import Target
 from netglass.lab.machine import Machine
 from netglass.lab.scene import Task
@@ -46,8 +51,8 @@ class Wait:
         self.deadline: int = deadline
 
 
-Steps = Generator[Wait, None, Any]
-"""What a program is: a generator of waits whose return value is the process's result."""
+Steps = Generator[Any, None, Any]
+"""What a program is: a generator of `Wait` whose return value is the process's result."""
 
 
 class Process(Task):
@@ -70,6 +75,11 @@ class Process(Task):
 
     def wait(self) -> Steps:
         """`result = yield from process.wait()`: its result; its error is raised here, and not by `run`."""
+        self.machine.scene.promise("process.wait()")
+        return self._outcome()
+
+    def _outcome(self) -> Steps:
+        self.machine.scene.unstarted = ""
         while not self.done:
             yield Wait("wait for", self.name, process=self)
         if self.error is not None:
@@ -98,15 +108,23 @@ class Process(Task):
 
     def step(self, now: int) -> None:
         """Runs the program up to its next wait."""
+        scene = self.machine.scene
         try:
             wait = next(self._steps)
+            if scene.unstarted or not isinstance(wait, Wait):
+                raise scene.forgotten() if scene.unstarted else self._strange(wait)
         except StopIteration as stop:
-            self._end(stop.value, None)
+            self._end(stop.value, scene.forgotten() if scene.unstarted else None)
         except Exception as error:
+            scene.unstarted = ""
             self._end(None, error)
         else:
             self._begin_wait(wait)
         self.machine.flush(now)
+
+    def _strange(self, wait: object) -> MisuseError:
+        what = f"{self.name} on host {self.machine.name} yielded {wait!r}"
+        return MisuseError(f'{what}; a program waits with "yield from", as in: yield from io.sleep("1 s")')
 
     def _begin_wait(self, wait: Wait) -> None:
         self.wait_for = wait

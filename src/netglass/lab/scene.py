@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from netglass.errors import MisuseError
 from netglass.lab.agenda import Agenda
 from netglass.lab.directory import Directory
 from netglass.lab.observers import Observers
@@ -36,7 +37,7 @@ class Task(Waker):
 class Scene:
     """One lab."""
 
-    __slots__ = ("agenda", "directory", "failed", "observers", "tasks")
+    __slots__ = ("agenda", "directory", "failed", "observers", "tasks", "unstarted")
 
     def __init__(self) -> None:
         self.agenda: Agenda = Agenda()
@@ -44,6 +45,22 @@ class Scene:
         self.observers: Observers = Observers()
         self.tasks: dict[Task, None] = {}  # those that run, in the order in which they began
         self.failed: list[Task] = []  # ended with an error that nobody has seen yet
+        self.unstarted: str = ""  # the call that a program made and has not begun to wait for
+
+    def promise(self, call: str) -> None:
+        """A program made `call`, which does nothing before it is waited for: its first step sets `unstarted` back to
+        ""."""
+        self.check_started()
+        self.unstarted = call
+
+    def check_started(self) -> None:
+        if self.unstarted:
+            raise self.forgotten()
+
+    def forgotten(self) -> MisuseError:
+        """The error of a program that went on without waiting for its call."""
+        call, self.unstarted = self.unstarted, ""
+        return MisuseError(f'{call} without "yield from" does nothing; write: yield from {call}')
 
     def note(self, host: str, subject: str, text: str) -> None:
         self.observers.note(host, subject, text, self.agenda.now)

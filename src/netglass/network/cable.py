@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from netglass.errors import MisuseError
 from netglass.network.fault import PASS, Fault, Names, Verdict
 from netglass.probe import Probe
 from netglass.rng import Rng
 from netglass.tcp.tcb import Counters
-from netglass.times import NEVER
+from netglass.times import NEVER, human
 from netglass.wire.ip import IpPacket
 from netglass.wire.packet import packet_bytes, packet_size
 
@@ -149,6 +150,8 @@ class Lane:
             verdict = fault.judge(packet, now, stream.keyed(number))
             if verdict is PASS:
                 continue
+            if not isinstance(verdict, Verdict):
+                raise MisuseError(f'a fault\'s judge() returns PASS or a Verdict; "{fault.name}" returned {verdict!r}')
             fault.fired += 1
             notes.append(fault.name)
             if verdict.answer is not None:
@@ -270,6 +273,10 @@ class Cable:
             Lane(name, b, a, 0, tally, rng.stream("cable", name, "b-a")),
         )
 
+    def __repr__(self) -> str:
+        faults = "".join([f", {fault.name}" for fault, _ in self._twins])
+        return f"<cable {self.name}: {human(self.lanes[0].delay)} one way{faults}>"
+
     def set_delay(self, delay: int, jitter: int = 0, reorders: bool = False) -> None:
         """Nanoseconds one way; jitter adds up to so much, drawn for each packet."""
         for lane in self.lanes:
@@ -299,6 +306,10 @@ class Cable:
     def add_fault(self, fault: Fault) -> None:
         """From now on, in both directions. A fault that belongs to one direction says so with its matcher:
         `syn.from_("client")`."""
+        if not isinstance(fault, Fault):
+            raise MisuseError(f"a fault is made by netglass.faults, such as faults.drop(match.syn); this is {fault!r}")
+        if not hasattr(fault, "name"):
+            raise MisuseError(f'{type(fault).__name__}.__init__ must call super().__init__("its name")')
         twin = fault.twin()
         self._twins.append((fault, twin))
         self.lanes[0].attach(fault, self.names)

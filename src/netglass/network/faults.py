@@ -26,6 +26,13 @@ from netglass.wire.packet import packet_bytes
 from netglass.wire.tcp import ACK, FIN, RST, SYN, TcpSegment
 
 
+def check_matcher(matcher: object) -> None:
+    if not isinstance(matcher, Matcher):
+        raise MisuseError(
+            f"which packets is said by netglass.match, such as match.syn or match.data; this is {matcher!r}"
+        )
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class MatchingFault(Fault):
     """The parent of faults that look at packets through a matcher: `selects` is true for those that it names."""
@@ -33,6 +40,7 @@ class MatchingFault(Fault):
     __slots__ = ("_attached", "_matcher", "_sightings")
 
     def __init__(self, name: str, matcher: Matcher) -> None:
+        check_matcher(matcher)
         super().__init__(name)
         self._matcher: Matcher = matcher
         self._sightings: Sightings = Sightings(matcher.follows)
@@ -58,6 +66,7 @@ class ExactFault(MatchingFault):
     def __init__(self, verb: str, matcher: Matcher, nth: int, times: int) -> None:
         if nth < 1 or times < 1:
             raise MisuseError(f"nth and times count from 1 (times=ALL: every time); these are nth={nth}, times={times}")
+        check_matcher(matcher)
         super().__init__(f"{verb} {matcher.name}", matcher)
         self._first: int = nth
         self._last: int = nth + times - 1

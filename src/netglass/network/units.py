@@ -47,6 +47,8 @@ def queue_limit(value: int | str) -> tuple[int, int]:
             raise MisuseError(f"a queue holds 0 packets or more; this is {value}")
         return value, -1
     wanted = 'a queue length, written like 100, "100 packets" or "64 KiB"'
+    if not isinstance(value, str):
+        raise MisuseError(f"{wanted}; this is {value!r}")
     if value.strip().endswith("s") or value.strip().endswith("t"):
         return _scaled(value, _COUNTS, wanted), -1
     return -1, _scaled(value, _SIZES, wanted)
@@ -68,6 +70,8 @@ def _percent(text: str) -> int:
 
 def _scaled(text: str, units: dict[str, int], wanted: str) -> int:
     """The number at the head of `text` times its unit, in integers: no rounding of floats decides an event's order."""
+    if not isinstance(text, str):
+        raise MisuseError(f"{wanted}; this is {text!r}")
     number = text.strip().rstrip("/%abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
     unit = text.strip()[len(number) :].strip()
     whole, _, fraction = number.partition(".")

@@ -13,14 +13,24 @@ _CLASSES: Final[dict[str, type[CongestionControl]]] = {"cubic": Cubic, "reno": R
 
 
 def register(name: str, control: type[CongestionControl]) -> None:
-    """Makes `control` known as `name` (TCP_CONGESTION). MisuseError if another class has the name already."""
+    """Makes `control` known as `name` (TCP_CONGESTION). MisuseError if another class has the name already, or if
+    `control` is no class that can be used."""
     if not name:
         raise MisuseError("a congestion control needs a name")
+    _check(name, control)
     if _CLASSES.get(name, control) is not control:
         raise MisuseError(
             f"the congestion control {name!r} is {_CLASSES[name].__qualname__} already; take another name"
         )
     _CLASSES[name] = control
+
+
+def _check(name: str, control: object) -> None:
+    if not (isinstance(control, type) and issubclass(control, CongestionControl)):
+        raise MisuseError(f"a congestion control is a subclass of CongestionControl; {name!r} is {control!r}")
+    missing = sorted(getattr(control, "__abstractmethods__", ()))
+    if missing:
+        raise MisuseError(f"{control.__qualname__} lacks {', '.join(missing)} of CongestionControl")
 
 
 def create(name: str, mss: int, initial_window: int) -> CongestionControl:
