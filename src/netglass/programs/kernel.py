@@ -134,6 +134,7 @@ class Kernel:
         self.world: World = world
         self.tasks: list[Task] = []
         self.switches: int = 0  # how often the baton changed hands
+        self.before_threads: Callable[[], None] | None = None  # called when the main task is no longer alone
         self.programs: list[Task] = []  # spawned by name, so that their errors matter
         self.deterministic_tls: bool = False
         self.left_behind: list[Task] = []  # would not end
@@ -146,6 +147,7 @@ class Kernel:
         self._born: int = 0
         self.bite: str = ""  # the watchdog's report, once it has bitten
         self._ending: Started | None = None  # the thread that gave the baton away at its end, until it is gone
+        self._passing: bool = False  # time passes: whoever is woken interrupts that
         self._over: bool = False  # every wait ends with Stopped
         self._begun: bool = False
         self._unstarted: list[tuple[Task, Callable[[], None]]] = []
@@ -215,7 +217,7 @@ class Kernel:
             task.alarm_at = deadline
             heappush(self._alarms, (deadline, task.wait_number, task))
         task.host.flush()
-        if task.parked and deadline <= self.world.now():
+        if deadline != NEVER and task.parked and deadline <= self.world.now():
             task.parked = False
             self._ready.append(task)
         self._give_baton(task)
@@ -233,7 +235,8 @@ class Kernel:
             task.parked = False
             task.woken = True
             self._ready.append(task)
-            self.world.interrupt()
+            if self._passing:
+                self.world.interrupt()
 
     def throw(self, task: Task, error: BaseException) -> None:
         """Raises `error` in a task where it waits, or at its next wait."""
@@ -261,13 +264,13 @@ class Kernel:
     # -- the baton
 
     def _give_baton(self, task: Task) -> None:
-        following = self._next()
+        following = self._ready.popleft() if self._ready and not self.bite else self._next()
         if following is not task:
-            self.switches += 1
             self._hand_over(following)
             self._take_baton(task)
 
     def _hand_over(self, following: Task) -> None:
+        self.switches += 1
         if following.context is not self.context:
             self.context.leave()
             self.context = following.context
@@ -276,24 +279,30 @@ class Kernel:
         following.gate.release()
 
     def _take_baton(self, task: Task) -> None:
-        while True:
-            try:
-                task.gate.acquire()
-                break
-            except BaseException as error:
-                # A signal (KeyboardInterrupt): wait for the baton, unless it has come just now, and raise it then.
-                if self._running is task:
-                    task.gate.acquire(False)
-                    task.thrown = error
-                    break
-                if task.thrown is not None:
-                    raise
-                self.throw(task, error)
+        try:
+            task.gate.acquire()
+        except BaseException as error:
+            self._take_after_signal(task, error)
         if self._ending is not None:
             # Its finalisers run until its thread is gone.
             ending = self._ending
             self._ending = None
             ending.join()
+
+    def _take_after_signal(self, task: Task, error: BaseException) -> None:
+        """A signal (KeyboardInterrupt) came while the task waited for the baton, or just when it got it: it is raised
+        with the baton in hand."""
+        while self._running is not task:
+            if task.thrown is None:
+                self.throw(task, error)
+            try:
+                task.gate.acquire()
+            except BaseException as again:
+                error = again
+            else:
+                return
+        task.gate.acquire(False)
+        task.thrown = error
 
     def _next(self) -> Task:
         ready = self._ready
@@ -316,7 +325,11 @@ class Kernel:
 
     def _let_time_pass(self) -> None:
         deadline = self._next_alarm()
-        self.world.wait(deadline)
+        self._passing = True
+        try:
+            self.world.wait(deadline)
+        finally:
+            self._passing = False
         if self._ready:
             return
         if deadline != NEVER:
@@ -376,6 +389,10 @@ class Kernel:
         return task
 
     def _start_thread(self, task: Task, call: Callable[[], None]) -> None:
+        if self.before_threads is not None:
+            self.before_threads()
+            self.before_threads = None
+
         def body() -> None:
             self._body(task, call)
 
@@ -417,7 +434,6 @@ class Kernel:
         task.on_end.clear()
         following = self._next()
         self._ending = task.thread
-        self.switches += 1
         self._hand_over(following)
 
     # -- the end of a run

@@ -20,12 +20,20 @@ INTERNAL: Final = ("/threading.py", "/queue.py", "/concurrent/futures/thread.py"
 """Files whose lines say nothing to the user: who called them does."""
 
 
+_internal: dict[str, bool] = {}
+"""Files that were met, and whether they are internal."""
+
+
 def users_frame(frame: FrameType | None) -> FrameType | None:
     """The first frame from `frame` outwards that is the user's; `frame` itself if none is."""
     found = frame
     while found is not None:
         path = found.f_code.co_filename
-        if not path.endswith(INTERNAL) and "/netglass/programs/" not in path:
+        internal = _internal.get(path)
+        if internal is None:
+            internal = path.endswith(INTERNAL) or "/netglass/programs/" in path
+            _internal[path] = internal
+        if not internal:
             return found
         found = found.f_back
     return frame

@@ -106,11 +106,11 @@ class Session:
 
     def __enter__(self) -> None:
         kernel = self._kernel
+        kernel.before_threads = self._pin
         kernel.report = deadlock.report
         kernel.report_cycle = lambda cycle: deadlock.cycle_report(cycle, kernel.tasks)
         current.enter(kernel)
         try:
-            self._cpus = pin()
             self._chance = chance.Chance(self._seed)
             fence.put_up(self._allow)
             self._patched = Patched(table(kernel, self._allow))
@@ -119,6 +119,9 @@ class Session:
         except BaseException:
             self._leave()
             raise
+
+    def _pin(self) -> None:
+        self._cpus = pin()
 
     def __exit__(self, *error: object) -> None:
         try:

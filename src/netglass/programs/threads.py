@@ -14,7 +14,7 @@ from typing import Any, Final
 from netglass.errors import NetglassError
 from netglass.programs import current
 from netglass.programs.kernel import Kernel, Stopped, Task
-from netglass.programs.locks import LOCK_FACTORIES, EndLock
+from netglass.programs.locks import LOCK_FACTORIES, EndLock, Lock, RLock
 from netglass.programs.patches import Patch
 
 FIRST_DESCRIPTOR: Final = 1 << 20
@@ -195,20 +195,32 @@ def leave_pools(kernel: Kernel) -> None:
         pools._shutdown = False
 
 
+_LOCK_KINDS: Final = (type(_thread.allocate_lock()), type(_thread.RLock()))
+_searched: dict[str, tuple[Any, int, list[str]]] = {}
+"""Modules that were searched for locks: (module, how many names it had, names of locks)."""
+
+
 def replaced_module_locks() -> list[Patch]:
     """Locks that modules made before the run, in their globals: a task that waited while it holds a real one would
     stop everybody for ever."""
-    kinds = (type(_thread.allocate_lock()), type(_thread.RLock()))
     table: list[Patch] = []
     for name, module in list(sys.modules.items()):
-        if name in ("threading", "_thread") or name.startswith(("netglass", "importlib", "_frozen")):
-            continue
-        table.extend(
-            Patch(module, key, LOCK_FACTORIES["RLock" if isinstance(value, kinds[1]) else "allocate_lock"](), False)
-            for key, value in list(getattr(module, "__dict__", {}).items())
-            if type(value) in kinds and not locked(value)
-        )
+        size = len(getattr(module, "__dict__", ()))
+        known = _searched.get(name)
+        if known is None or known[0] is not module or known[1] != size:
+            known = (module, size, _locks_in(name, module))
+            _searched[name] = known
+        for key in known[2]:
+            held = vars(module).get(key)
+            if type(held) in _LOCK_KINDS and not locked(held):
+                table.append(Patch(module, key, RLock() if type(held) is _LOCK_KINDS[1] else Lock(), aliases=False))
     return table
+
+
+def _locks_in(name: str, module: Any) -> list[str]:
+    if name in ("threading", "_thread") or name.startswith(("netglass", "importlib", "_frozen")):
+        return []
+    return [key for key, value in list(getattr(module, "__dict__", {}).items()) if type(value) in _LOCK_KINDS]
 
 
 def locked(lock: Any) -> bool:
