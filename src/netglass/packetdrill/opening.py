@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from netglass.errnos import EALREADY, EINPROGRESS
 from netglass.packetdrill.call_values import given_address, is_unspecified_address
 from netglass.packetdrill.epoll import EpollSet
 from netglass.packetdrill.flow import Flow, Phase
@@ -110,6 +111,8 @@ class Opening(CallGroup):
         while self._sockets.must_wait(descriptor, result) and self._bench.now < deadline:
             yield deadline
             result = self._sockets.connect(descriptor, remote, self._bench.now)
+            if result == -EALREADY:  # to the program it is one call: SO_SNDTIMEO ends it with EINPROGRESS (socket(7))
+                result = -EINPROGRESS
         self._process.check(call, result)
 
     def _close(self, call: SystemCall) -> Waiting:

@@ -40,8 +40,12 @@ class Transfer(CallGroup):
             "sendfile": self._sendfile,
         }
 
-    def _read(self, call: SystemCall) -> Waiting:
+    def _read(self, call: SystemCall) -> Waiting | None:
         fd, _, size = self._process.arguments(call, 3)
+        if number(size) == 0 and self._process.file(fd)[1] is not None:
+            # Linux sock_read_iter: read, unlike recv, does not wait for what it would not take.
+            self._process.check(call, 0)
+            return None
         return self._receive(call, fd, number(size), 0)
 
     def _readv(self, call: SystemCall) -> Waiting:
@@ -74,7 +78,8 @@ class Transfer(CallGroup):
             sleeps = isinstance(message, Message) or self._sockets.must_wait(descriptor, message, flags)
             if enough or not sleeps or self._bench.now >= deadline or not self._blocks(descriptor, flags):
                 break
-            yield deadline
+            if not isinstance(message, Message):  # else there may be more already, or the end
+                yield deadline
         received = data if data or isinstance(message, Message) else message
         self._process.check(call, received if isinstance(received, int) else len(received))
         if isinstance(message, Message):
