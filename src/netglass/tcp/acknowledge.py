@@ -39,7 +39,7 @@ def take_ack(tcb: Tcb, segment: TcpSegment, seq: int, ack: int, now: int) -> Non
     )
     advanced = ack > tcb.snd_una
     if advanced or seq > tcb.snd_wl1 or (seq == tcb.snd_wl1 and (window > tcb.snd_wnd or not window)):
-        update_window(tcb, window, seq, ack)
+        update_window(tcb, window, seq)
     recovery = tcb.recovery
     if recovery.outstanding():
         sacks = checked_sacks(tcb, segment, ack) if segment.sack and tcb.sack_ok else _NO_SACKS
@@ -54,10 +54,10 @@ def take_ack(tcb: Tcb, segment: TcpSegment, seq: int, ack: int, now: int) -> Non
             stop_persist(tcb)
 
 
-def update_window(tcb: Tcb, window: int, seq: int, ack: int) -> None:
+def update_window(tcb: Tcb, window: int, seq: int) -> None:
+    # SND.WL2 is not kept: what acknowledges less than SND.UNA never comes here.
     tcb.snd_wnd = window
     tcb.snd_wl1 = seq
-    tcb.snd_wl2 = ack
     if window > tcb.max_snd_wnd:
         tcb.max_snd_wnd = window
 
@@ -79,12 +79,9 @@ def ack_advances(tcb: Tcb, ack: int, now: int) -> None:
 
 def window_limited(tcb: Tcb) -> bool:
     """Was the congestion window what held us back? If not, its growth would mean nothing (RFC 7661; Linux
-    tcp_is_cwnd_limited)."""
-    cwnd = tcb.recovery.cc.cwnd
-    flight = tcb.snd_nxt - tcb.snd_una
-    if cwnd < tcb.recovery.cc.ssthresh:
-        return flight * 2 >= cwnd
-    return flight + tcb.mss > cwnd
+    tcp_is_cwnd_limited). In slow start half a window in use is enough."""
+    cc = tcb.recovery.cc
+    return tcb.cwnd_limited or (cc.cwnd < cc.ssthresh and cc.cwnd < 2 * tcb.most_out)
 
 
 def timestamp_rtt(tcb: Tcb, segment: TcpSegment, now: int) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 from netglass.probe import Flow, Probe, TcbSnapshot
-from netglass.rng import Rng
 from netglass.tcp.config import TcpConfig, TcpSettings
 from netglass.tcp.recovery import Recovery
 from netglass.tcp.recvbuf import ReceiveBuffer
@@ -52,6 +51,7 @@ class Tcb:
         "closed_by_application",
         "config",
         "counters",
+        "cwnd_limited",
         "delayed_ack_at",
         "dsack",
         "due",
@@ -66,18 +66,17 @@ class Tcb:
         "iss",
         "keepalive_at",
         "keepalive_sent",
-        "last_ack_sent",
         "last_heard_at",
         "last_sent_at",
         "local",
         "local_port",
         "max_payload",
         "max_snd_wnd",
+        "most_out",
         "most_rcv_mss",
         "most_sacks",
         "mss",
         "mtu",
-        "opened_at",
         "out_bytes",
         "out_data_segments",
         "out_segments",
@@ -108,7 +107,6 @@ class Tcb:
         "retransmit_at",
         "retransmitted",
         "retransmitting_since",
-        "rng",
         "rtt",
         "sack_ok",
         "sending",
@@ -120,7 +118,6 @@ class Tcb:
         "snd_una",
         "snd_up",
         "snd_wl1",
-        "snd_wl2",
         "snd_wnd",
         "snd_wscale",
         "sndbuf",
@@ -133,6 +130,7 @@ class Tcb:
         "ts_recent",
         "ts_recent_at",
         "urgent_byte",
+        "window_use_to",
         "woken",
     )
 
@@ -146,7 +144,6 @@ class Tcb:
         settings: TcpSettings,
         recovery: Recovery,
         rtt: RttEstimator,
-        rng: Rng,
         counters: Counters,
         iss: int,
         host: str,
@@ -160,11 +157,9 @@ class Tcb:
         self.remote_port: int = remote_port
         self.flow_host: str = host
         self.passive: bool = False  # opened by a listener
-        self.opened_at: int = now
         # With what.
         self.config: TcpConfig = config
         self.settings: TcpSettings = settings
-        self.rng: Rng = rng
         self.counters: Counters = counters
         self.probe: Probe | None = probe
         self.state: State = CLOSED
@@ -175,7 +170,6 @@ class Tcb:
         self.snd_wnd: int = 0  # bytes, scaled
         self.snd_up: int = -1  # one past the last urgent byte, -1: none
         self.snd_wl1: int = 0
-        self.snd_wl2: int = 0
         self.max_snd_wnd: int = 0
         self.snd_fin: int = -1  # the FIN's sequence number once the application has closed, -1: open
         self.snd_wscale: int = 0  # shift for windows that the peer tells
@@ -203,7 +197,6 @@ class Tcb:
         self.ts_offset: int = 0  # added to the clock in ms (RFC 7323 §5.4 with a random offset each connection)
         self.ts_recent: int = ABSENT
         self.ts_recent_at: int = 0
-        self.last_ack_sent: int = 0
         self.dsack: tuple[int, int] | None = None  # a duplicate to report in the next ACK (RFC 2883)
         # Buffers, and the sender's view of the network.
         self.sndbuf: int = 0  # limits in bytes
@@ -228,6 +221,9 @@ class Tcb:
         self.delayed_ack_at: int = NEVER
         self.keepalive_at: int = NEVER
         self.close_at: int = NEVER  # end of TIME-WAIT, of an orphan's FIN-WAIT-2
+        self.cwnd_limited: bool = False  # the congestion window held us back in this round trip
+        self.most_out: int = 0  # bytes in flight at most in this round trip
+        self.window_use_to: int = iss  # the round trip ends when this is acknowledged
         self.forced: bool = False  # the persist timer let the next text out, whatever Nagle, cork or a small window say
         self.retransmitting_since: int = 0  # when the first of `backoff` expiries was
         self.backoff: int = 0  # expiries of the retransmission timer in a row

@@ -152,7 +152,20 @@ def new_text(tcb: Tcb, now: int) -> TcpSegment | None:
     tcb.recovery.record_sent(seq, after, now)
     tcb.snd_nxt = after
     tcb.out_bytes += size
+    note_window_use(tcb)
     return sent_text(tcb, seq, chunks, size, flags, now)
+
+
+def note_window_use(tcb: Tcb) -> None:
+    """How much of the congestion window is used at most in a round trip (Linux tcp_cwnd_validate). The ACKs that say
+    whether it may grow come later, perhaps when there is nothing left to send."""
+    recovery = tcb.recovery
+    limited = recovery.in_flight + tcb.mss > recovery.cc.cwnd
+    out = tcb.snd_nxt - tcb.snd_una
+    if limited or tcb.snd_una >= tcb.window_use_to or (out > tcb.most_out and not tcb.cwnd_limited):
+        tcb.cwnd_limited = limited
+        tcb.most_out = out
+        tcb.window_use_to = tcb.snd_nxt
 
 
 def sendable(tcb: Tcb, left: int, now: int) -> int:
