@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netglass.rng import Rng
 from netglass.tcp.config import TcpConfig, TcpSettings
 from netglass.tcp.connection import Connection, open_connection
 from netglass.tcp.state import State
@@ -57,7 +56,6 @@ class Tcp:
             0,
             config or plain(),
             settings or TcpSettings(),
-            Rng(1),
             self.counters,
             "host",
             None,

@@ -164,7 +164,6 @@ class TcpCalls:
             self._isn.ts_offset(source, remote),
             self._config,
             settings,
-            self._stream(),
             egress.counters,
             egress.name,
             egress.probe,

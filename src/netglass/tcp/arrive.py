@@ -91,7 +91,7 @@ def in_syn_sent(tcb: Tcb, segment: TcpSegment, now: int) -> None:
         tcb.retransmit_at = NEVER
         establish(tcb, now)
         tcb.snd_wnd = tcb.max_snd_wnd = segment.window  # the window of a SYN is never scaled (RFC 7323 §2.2)
-        tcb.snd_wl1, tcb.snd_wl2 = segment.seq, ack
+        tcb.snd_wl1 = segment.seq
         tcb.move(ESTABLISHED, now)
         tcb.woken |= POLLOUT
         if tcb.settings.quickack == 0:
@@ -105,7 +105,7 @@ def in_syn_sent(tcb: Tcb, segment: TcpSegment, now: int) -> None:
     # Simultaneous open: our SYN and theirs have crossed (figure 7).
     tcb.counters.add("simultaneous-open")
     tcb.snd_wnd = tcb.max_snd_wnd = segment.window
-    tcb.snd_wl1, tcb.snd_wl2 = segment.seq, tcb.iss
+    tcb.snd_wl1 = segment.seq
     tcb.move(SYN_RECEIVED, now)
     tcb.due |= SYN_DUE
 
@@ -297,7 +297,7 @@ def handshake_completes(tcb: Tcb, segment: TcpSegment, seq: int, now: int) -> No
     establish(tcb, now)
     window = segment.window if segment.flags & SYN else segment.window << tcb.snd_wscale
     tcb.snd_wnd = tcb.max_snd_wnd = window
-    tcb.snd_wl1, tcb.snd_wl2 = seq, unwrap(segment.ack, tcb.snd_una)
+    tcb.snd_wl1 = seq
     tcb.snd_una = tcb.iss + 1
     tcb.move(FIN_WAIT_1 if tcb.snd_closed else ESTABLISHED, now)
     tcb.woken |= POLLOUT
@@ -370,6 +370,7 @@ def text_arrives(tcb: Tcb, segment: TcpSegment, seq: int, now: int) -> None:
         # The peer has sent its FIN already: "this should not occur; ignore the segment text". A repeated FIN is
         # acknowledged again.
         if seq < tcb.rcv_nxt:
+            tcb.dsack = (seq, end + 1 if fin else end)
             acknowledge.schedule_now(tcb)
         else:
             tcb.counters.add("text-after-fin")

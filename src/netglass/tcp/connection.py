@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from netglass.probe import Probe
-from netglass.rng import Rng
 from netglass.tcp import arrive, calls, congestion, options, timeout, transmit
 from netglass.tcp.config import TcpConfig, TcpSettings
 from netglass.tcp.establish import establish, vanish
@@ -127,7 +126,6 @@ class Connection(Endpoint):
         tcb.rcv_adv = tcb.rcv_nxt + transmit.syn_space(tcb)
         tcb.snd_wnd = tcb.max_snd_wnd = window
         tcb.snd_wl1 = irs
-        tcb.snd_wl2 = tcb.iss
         tcb.snd_nxt = tcb.iss + 1
         tcb.peer_mss = max(peer_mss, options.LEAST_MSS)
         agreed = snd_wscale >= 0 and rcv_wscale >= 0
@@ -198,7 +196,6 @@ def open_connection(
     ts_offset: int,
     config: TcpConfig,
     settings: TcpSettings,
-    rng: Rng,
     counters: Counters,
     host: str,
     probe: Probe | None,
@@ -210,9 +207,7 @@ def open_connection(
     name = settings.congestion_control or config.congestion_control
     control = congestion.create(name, options.DEFAULT_MSS_V4, config.initial_cwnd * options.DEFAULT_MSS_V4)
     recovery = Recovery(config, rtt, control, options.DEFAULT_MSS_V4, iss + 1)
-    tcb = Tcb(
-        local, local_port, remote, remote_port, config, settings, recovery, rtt, rng, counters, iss, host, probe, now
-    )
+    tcb = Tcb(local, local_port, remote, remote_port, config, settings, recovery, rtt, counters, iss, host, probe, now)
     tcb.mtu = mtu
     tcb.gso_size = gso_size
     tcb.ts_offset = ts_offset

@@ -6,10 +6,8 @@ from netglass.tcp import congestion, options
 from netglass.tcp.recvbuf import ReceiveBuffer
 from netglass.tcp.state import CLOSED
 from netglass.tcp.tcb import ACK_DUE, PROBE_DUE, RESET_DUE, SYN_DUE, Tcb
-from netglass.times import MILLISECOND, NEVER
+from netglass.times import NEVER
 from netglass.wire.tcp import ABSENT
-
-LEAST_ATO = 40 * MILLISECOND
 
 
 def establish(tcb: Tcb, now: int) -> None:

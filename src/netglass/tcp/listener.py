@@ -74,7 +74,6 @@ class Listener(Endpoint):
         "local",
         "local_port",
         "probe",
-        "rng",
         "settings",
         "woken",
     )
@@ -100,7 +99,6 @@ class Listener(Endpoint):
         self.backlog: int = backlog
         self.config: TcpConfig = config
         self.settings: TcpSettings = settings
-        self.rng: Rng = rng
         self.counters: Counters = counters
         self.host: str = host
         self.probe: Probe | None = probe
@@ -392,7 +390,6 @@ class Listener(Endpoint):
             entry.ts_offset,
             self.config,
             self.settings.copy(),
-            self.rng.keyed(entry.iss),
             self.counters,
             self.host,
             self.probe,
