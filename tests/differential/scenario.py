@@ -116,5 +116,5 @@ def capture(seed: int) -> bytes:
     net.observe(recorder)
     net.run(until="10 min")
     out = files.BytesIO()
-    write_pcapng(recorder, out)
+    write_pcapng(recorder, out, "all")
     return out.getvalue()

@@ -326,7 +326,7 @@ def capture(case: Case) -> bytes:
     hostile.net.observe(recorder)
     hostile.run()
     out = files.BytesIO()
-    write_pcapng(recorder, out)
+    write_pcapng(recorder, out, "all")
     return out.getvalue()
 
 

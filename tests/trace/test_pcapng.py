@@ -16,7 +16,7 @@ from netglass.wire.packet import decode_packet, packet_bytes
 from tests.trace.scenes import conversation, corrupted, handshake, two_losses
 
 
-def capture(trace, vantage=None):
+def capture(trace, vantage="all"):
     file = io.BytesIO()
     write_pcapng(trace, file, vantage)
     return file.getvalue()
@@ -40,6 +40,24 @@ def test_the_packets_are_those_that_were_sent():
     packets = read_capture(capture(trace))
     assert [each.data for each in packets if each.direction == OUTBOUND] == sent
     assert all(each.linktype == 101 and each.size == len(each.data) for each in packets)
+
+
+def test_one_host_if_none_is_named():
+    trace = conversation(faults.drop(match.syn), router=True)
+    assert capture(trace, None) == capture(trace, "client") != capture(trace, "all")
+
+
+def test_where_the_ladder_begins_to_count_is_told():
+    file = io.BytesIO()
+    write_pcapng(two_losses(), file, zero=150 * MILLISECOND)
+    assert [each.comments for each in read_capture(file.getvalue())] == [
+        ["lost: drop FIN"],
+        ["50 ms in the ladder; lost: drop FIN"],
+        [],
+    ]
+    file = io.BytesIO()
+    write_pcapng(handshake(), file, zero=0)
+    assert read_capture(file.getvalue())[0].comments == ["the ladder's 0"]
 
 
 def test_one_vantage_point():
@@ -92,8 +110,8 @@ def test_the_same_seed_gives_the_same_bytes(serialise):
 
 
 def test_to_a_path(tmp_path):
-    count = write_pcapng(handshake(), tmp_path / "a.pcapng")
-    write_pcapng(handshake(), str(tmp_path / "b.pcapng"))
+    count = write_pcapng(handshake(), tmp_path / "a.pcapng", "all")
+    write_pcapng(handshake(), str(tmp_path / "b.pcapng"), "all")
     assert count == 6
     assert (tmp_path / "a.pcapng").read_bytes() == (tmp_path / "b.pcapng").read_bytes() == capture(handshake())
     assert len(read_capture(tmp_path / "a.pcapng")) == 6
@@ -145,7 +163,7 @@ def tshark(path, *arguments):
 def test_tshark_finds_no_malformed_packet_and_no_bad_checksum(tmp_path):
     path = tmp_path / "a.pcapng"
     trouble = (faults.drop(match.third_ack), faults.duplicate(match.data), faults.delay(match.fin, by="50 ms"))
-    count = write_pcapng(conversation(*trouble, size=20_000, router=True), path)
+    count = write_pcapng(conversation(*trouble, size=20_000, router=True), path, "all")
     assert len(tshark(path)) == count
     assert tshark(path, "-Y", "_ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0") == []
     names = set(tshark(path, "-T", "fields", "-e", "frame.interface_name"))
@@ -158,7 +176,7 @@ def test_tshark_finds_no_malformed_packet_and_no_bad_checksum(tmp_path):
 @pytest.mark.tshark
 def test_tshark_sees_the_corrupted_packet_and_no_other(tmp_path):
     path = tmp_path / "a.pcapng"
-    write_pcapng(conversation(faults.corrupt(match.data, bit=40 * 8)), path)
+    write_pcapng(conversation(faults.corrupt(match.data, bit=40 * 8)), path, "all")
     found = tshark(path, "-T", "fields", "-e", "frame.comment", "-Y", "tcp.checksum.status == 0")
     assert found == ["corrupt data; dropped by server: tcp-checksum"]
 
@@ -170,3 +188,10 @@ def test_tshark_sees_on_one_host_what_that_host_did(tmp_path):
     write_pcapng(trace, path, "client")
     assert len(tshark(path, "-Y", "tcp.analysis.retransmission")) == len(trace.retransmissions("client")) == 1
     assert tshark(path, "-Y", "tcp.analysis.lost_segment") == []
+
+
+@pytest.mark.tshark
+def test_tshark_sees_no_trouble_where_there_was_none(tmp_path):
+    path = tmp_path / "a.pcapng"
+    write_pcapng(conversation(size=20_000, router=True), path)
+    assert tshark(path, "-Y", "tcp.analysis.flags && !tcp.analysis.window_update") == []

@@ -1,8 +1,10 @@
-"""Captures in the pcapng format (draft-ietf-opsawg-pcapng): what tcpdump would have seen on every host, at once.
+"""Captures in the pcapng format (draft-ietf-opsawg-pcapng): what tcpdump would have seen on one host, or on every
+host at once.
 
-One interface for each host's interface, called "client:eth0". A packet is there twice, as it left and as it came in,
-with the same packet id; a comment says what a cable or a host did to it. The bytes depend on nothing but the
-recording: virtual time zero is the epoch.
+One interface for each host's interface, called "client:eth0"; a comment says what a cable or a host did to a packet.
+With the vantage "all" a packet is there twice, as it left and as it came in, with the same packet id: good for
+following it, but whoever reads such a file as one capture takes every second packet for a retransmission. The bytes
+depend on nothing but the recording: virtual time zero is the epoch.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from netglass.errors import MisuseError
+from netglass.times import human
 from netglass.trace.recorder import Recorder
 from netglass.trace.records import Dropped, Received, Sent
 from netglass.trace.transmissions import Transmission
@@ -50,18 +53,41 @@ class Frame:
         self.comment: str = ""
 
 
-def write_pcapng(recorder: Recorder, file: str | Path | BinaryIO, vantage: str | None = None) -> int:
-    """Writes what was recorded; the number of packets written. `vantage` names the one host whose interfaces count,
-    as if tcpdump had run only there."""
-    if vantage is not None and vantage not in recorder.hosts():
+EVERYWHERE: Final = "all"
+
+
+def write_pcapng(
+    recorder: Recorder, file: str | Path | BinaryIO, vantage: str | None = None, zero: int | None = None
+) -> int:
+    """Writes what was recorded; the number of packets written.
+
+    `vantage` names the host whose interfaces count, as if tcpdump had run only there; None is the first that sent
+    something, "all" every interface of every host. `zero` (ns) is where a ladder of it begins to count: a comment on
+    the first packet from there on says so.
+    """
+    if vantage not in (None, EVERYWHERE, *recorder.hosts()):
         raise MisuseError(f"nothing was recorded of a host {vantage!r}; there are {', '.join(recorder.hosts())}")
-    frames = [frame for frame in frames_of(recorder) if vantage in (None, frame.host)]
+    frames = frames_of(recorder)
+    if vantage is None and frames:
+        vantage = frames[0].host
+    if vantage != EVERYWHERE:
+        frames = [frame for frame in frames if frame.host == vantage]
+    if zero is not None:
+        _mark_zero(frames, zero)
     data = pcapng_bytes(frames)
     if isinstance(file, (str, Path)):
         Path(file).write_bytes(data)
     else:
         file.write(data)
     return len(frames)
+
+
+def _mark_zero(frames: list[Frame], zero: int) -> None:
+    for frame in frames:
+        if frame.time >= zero:
+            words = "the ladder's 0" if frame.time == zero else f"{human(frame.time - zero)} in the ladder"
+            frame.comment = "; ".join([each for each in (words, frame.comment) if each])
+            return
 
 
 def pcapng_bytes(frames: list[Frame]) -> bytes:

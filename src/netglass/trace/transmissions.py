@@ -32,7 +32,7 @@ from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import ACK, FIN, RST, SYN, TcpSegment
 
 _FAR: Final = 1 << 26
-"""A number so far beyond what its direction has sent has nothing to do with it: a guess, or a RST for something else."""
+"""A number so far beyond what its direction has sent has nothing to do with it: a guess, or a RST to somebody else."""
 
 
 class Transmission:
@@ -41,11 +41,11 @@ class Transmission:
     number."""
 
     __slots__ = (
-        "_line",
         "ack",
         "arrival_order",
         "carried",
         "copy",
+        "direction",
         "done",
         "drops",
         "order",
@@ -74,7 +74,7 @@ class Transmission:
         self.copy: bool = False  # a duplicate that the cable made
         self.retransmission: bool = False  # its sender had sent these sequence numbers before
         self.stale: bool = False  # when it arrived, its connection had been followed by another one between these ports
-        self._line: _Direction | None = None
+        self.direction: _Direction | None = None  # where its sequence numbers are counted
         self.probe: bool = False  # of a zero window or keep-alive: below what was acknowledged, and empty
         self.seq: int = 0
         self.ack: int = 0
@@ -208,7 +208,7 @@ class _Joiner:
                 del coming[place]
                 made.arrival_order = order
                 line = None if made.flow is None else self.directions.get(made.flow)
-                made.stale = made._line is not None and line is not made._line
+                made.stale = made.direction is not None and line is not made.direction
                 self._note_arrival(made, host, packet)
                 return made
         return None if packet is None else self._return(host, packet, time, order)
@@ -255,7 +255,7 @@ class _Joiner:
             return
         # What a fault made of a segment says nothing of where its sender is.
         meant = segment if made.sent_by is None else segment_of(made.sent_by.packet) or segment
-        own = made._line = self._direction(flow, meant, made.tcb_before)
+        own = made.direction = self._direction(flow, meant, made.tcb_before)
         other = self.directions.get(reverse(flow))
         if own is not None:
             made.seq = own.relative(segment.seq)
@@ -309,7 +309,7 @@ class _Joiner:
         made.window = previous.window
         made.retransmission = previous.retransmission
         made.probe = previous.probe
-        made._line = previous._line
+        made.direction = previous.direction
 
 
 def _offer_scale(segment: TcpSegment, own: _Direction, other: _Direction | None) -> None:
