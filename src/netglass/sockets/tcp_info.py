@@ -11,6 +11,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
+from netglass.tcp.options import announced_mss
 from netglass.tcp.state import (
     CLOSE_WAIT,
     CLOSED,
@@ -177,7 +178,7 @@ def _tell_receiver(info: dict[str, int], tcb: Tcb) -> None:
     info["tcpi_rcv_ssthresh"] = window
     info["tcpi_rcv_wnd"] = window
     info["tcpi_rcv_space"] = tcb.rcvbuf
-    info["tcpi_advmss"] = tcb.mtu - (40 if len(tcb.local) == 4 else 60)
+    info["tcpi_advmss"] = announced_mss(tcb)
     info["tcpi_bytes_received"] = max(tcb.rcv_nxt - tcb.irs - 1, 0)
     info["tcpi_segs_in"] = tcb.in_segments
     info["tcpi_data_segs_in"] = tcb.in_data_segments

@@ -239,7 +239,7 @@ def settings_changed(tcb: Tcb, now: int) -> None:
         tcb.sndbuf = settings.sndbuf
     if settings.quickack >= 0:
         tcb.pingpong = settings.quickack == 0
-        if settings.quickack == 1 and tcb.delayed_ack_at != NEVER:
+        if settings.quickack == 1 and tcb.delayed_ack_at != NEVER and not tcb.received.readable:
             tcb.due |= ACK_DUE
     if not settings.keepalive:
         tcb.keepalive_at = NEVER

@@ -57,6 +57,7 @@ def offer(tcb: Tcb) -> None:
     tcb.rcv_wscale = window_scale_for(most) if config.window_scaling else ABSENT
     tcb.ts_ok = config.timestamps
     tcb.sack_ok = config.sack
+    tcb.offered = syn_options(tcb)
 
 
 def agree(tcb: Tcb, segment: TcpSegment, now: int) -> None:

@@ -17,7 +17,7 @@ from netglass.tcp.rtt import RttEstimator
 from netglass.tcp.sendbuf import SendBuffer
 from netglass.tcp.state import CLOSED, State, allowed
 from netglass.times import NEVER
-from netglass.wire.tcp import ABSENT
+from netglass.wire.tcp import ABSENT, TcpOptions
 
 RESET_DUE: Final = 1
 SYN_DUE: Final = 2
@@ -77,6 +77,7 @@ class Tcb:
         "most_sacks",
         "mss",
         "mtu",
+        "offered",
         "out_bytes",
         "out_data_segments",
         "out_segments",
@@ -191,6 +192,7 @@ class Tcb:
         self.most_rcv_mss: int = 536  # payload bytes of a full segment of the peer's
         self.rcv_mss: int = 536  # the peer's segment size, as seen; decides when an ACK is due
         # Options agreed on.
+        self.offered: TcpOptions | None = None  # in our SYN
         self.ts_ok: bool = False
         self.sack_ok: bool = False
         self.most_sacks: int = 3  # blocks that fit into one segment: three beside timestamps, four without

@@ -78,7 +78,9 @@ def syn(tcb: Tcb, now: int) -> TcpSegment:
         flags, ack, ecr = SYN | ACK, tcb.rcv_nxt & MASK, tcb.ts_recent
         tcb.rcv_adv = tcb.rcv_nxt + space
         tcb.rcv_wup = tcb.rcv_nxt
-    ts_val = options.timestamp(tcb, now) if tcb.ts_ok else ABSENT
+    # In a simultaneous open the SYN-ACK has the options of the SYN, whatever the peer offered meanwhile (Linux).
+    timed = tcb.config.timestamps if tcb.offered is not None else tcb.ts_ok
+    ts_val = options.timestamp(tcb, now) if timed else ABSENT
     return TcpSegment(
         tcb.local_port,
         tcb.remote_port,
@@ -87,8 +89,8 @@ def syn(tcb: Tcb, now: int) -> TcpSegment:
         flags,
         window,
         ts_val=ts_val,
-        ts_ecr=ecr if tcb.ts_ok else ABSENT,
-        options=options.syn_options(tcb),
+        ts_ecr=max(ecr, 0) if timed else ABSENT,
+        options=tcb.offered if tcb.offered is not None else options.syn_options(tcb),
     )
 
 
@@ -365,5 +367,6 @@ def sack_blocks(tcb: Tcb) -> tuple[tuple[int, int], ...]:
             blocks.append((start & MASK, end & MASK))
     if most and tcb.received.waiting:
         for start, end in tcb.received.sack_blocks(most - len(blocks)):
-            blocks.append((start & MASK, end & MASK))
+            # A FIN that came with the data is held like the data.
+            blocks.append((start & MASK, (end + 1 if end == tcb.rcv_fin else end) & MASK))
     return tuple(blocks)
