@@ -192,7 +192,7 @@ def test_linger() -> None:
     assert seen["ending"][:3] == ["end of stream", "ECONNRESET", "end of stream"]
     assert seen["resets"] == 1
     assert seen["client_states"][zero] == ["ESTABLISHED", "CLOSED"]
-    assert figures("linger", seconds=2)["close_took"][gone] == 2 * SECOND
+    assert figures("linger", time="2s")["close_took"][gone] == 2 * SECOND
 
 
 def test_both_sockets_need_reuseaddr() -> None:

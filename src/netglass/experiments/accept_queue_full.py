@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
+from netglass.experiments.measure import after, so_often
 from netglass.experiments.scene import RTT, Scene, Steps, connect, listed, noted, reached
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io
@@ -80,19 +81,21 @@ def run(rtt: str, busy: str) -> Outcome:
     ]
     if not ignored["dropped"] or not turned_away["dropped"]:
         return Outcome(
-            f"The server accepted after {human(duration(busy))}: too early for its accept queue to be full when the client's segments came. A longer --busy shows what happens.",
+            f"The server accepted {after(duration(busy))}: too early for its accept queue to be full when the client's segments came. A longer --busy shows what happens.",
             {"third_ack": ignored, "syn": turned_away, "syn_with_cookies": cookies},
             parts,
         )
+    repeated = ignored["syn_ack_times"][1:]
+    again = f" at {listed(repeated)}" if repeated else ""
     gap = ignored["server_established_after"] - ignored["client_established_after"]
     answer = (
         f"The server called listen() with a backlog of {BACKLOG}, so its accept queue holds {ignored['most_complete']} connections, and it is too busy to accept. "
-        f"The client's SYN came while there was room, its third ACK when there was none: the ACK is ignored ({ignored['dropped']} times). But "
+        f"The client's SYN came while there was room, its third ACK when there was none: the ACK is ignored ({so_often(ignored['dropped'])}). But "
         f"for the client the handshake is over: connect() returned after {human(ignored['connect_took'])}, and it believes that it is connected. "
-        f"On the wire the SYN-ACK comes again, at {listed(ignored['syn_ack_times'])}, until there is room: the server's end is "
+        f"On the wire the SYN-ACK, first sent at {human(ignored['syn_ack_times'][0])}, comes again{again}, until there is room: the server's end is "
         f"ESTABLISHED {human(gap)} after the client's. (With net.ipv4.tcp_abort_on_overflow = 1 it sends a RST instead.)\n"
-        f"A SYN that comes when the accept queue is full is dropped ({turned_away['dropped']} times here), and SYN cookies do not help (with them: "
-        f"{cookies['dropped']} times): the client repeats it, at {listed(turned_away['syn_times'])}."
+        f"A SYN that comes when the accept queue is full is dropped ({so_often(turned_away['dropped'])} here), and SYN cookies do not help (with them: "
+        f"{so_often(cookies['dropped'])}): the client sends it at {listed(turned_away['syn_times'])}."
     )
     return Outcome(answer, {"third_ack": ignored, "syn": turned_away, "syn_with_cookies": cookies}, parts)
 

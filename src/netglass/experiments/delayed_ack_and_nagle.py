@@ -92,7 +92,7 @@ def run(rtt: str, requests: int) -> Outcome:
 EXPERIMENT = Experiment(
     "delayed-ack-and-nagle",
     "reliable",
-    "Why does a small request take 40 ms longer than a round trip?",
+    "Why does a small request take so much longer than a round trip?",
     run,
     (
         Parameter("rtt", "10ms", "round-trip time", "1us", "900ms"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.measure import durations
+from netglass.experiments.measure import counted, durations
 from netglass.experiments.scene import RTT
 from netglass.experiments.talk import START, Talk
 from netglass.network.faults import drop
@@ -34,7 +34,7 @@ def run(rtt: str, segments: int, lost: int) -> Outcome:
     letter = chr(64 + lost)
     if timeouts:
         what = (
-            f"Only {behind} arrived behind it, too few: fewer than three duplicate ACKs may be mere reordering. So the timer had to expire, "
+            f"{'Only ' + str(behind) if behind else 'Nothing'} arrived behind it{', too few' if behind else ''}: fewer than three duplicate ACKs may be mere reordering. So the timer had to expire, "
             f"and {letter} was sent again after {durations(talk.retransmitted_after())}."
         )
     else:
@@ -42,10 +42,16 @@ def run(rtt: str, segments: int, lost: int) -> Outcome:
             f"The third one is proof enough of a loss (RFC 5681 §3.2), and {letter} was sent again after "
             f"{durations(talk.retransmitted_after())}: one round trip instead of a timeout."
         )
+    told = (
+        f"What arrives behind it makes the server say again, segment by segment, what it is still waiting for: "
+        f"{counted(figures['duplicate_acks'], 'duplicate ACK')}, of which {len(blocks)} also {'names' if len(blocks) == 1 else 'name'} what "
+        f"came already (SACK, RFC 2018). "
+        if behind
+        else ""
+    )
     answer = (
-        f"{segments} segments go out at once, {letter} is lost. Each of the {behind} behind it makes the server say again what it is still "
-        f"waiting for: {figures['duplicate_acks']} duplicate ACKs, of which {len(blocks)} also name what came already (SACK, RFC 2018). {what} "
-        f"Only {figures['retransmissions']} segment was repeated, since the server keeps what came early; its application got nothing "
+        f"{counted(segments, 'segment')} {'goes' if segments == 1 else 'go'} out at once, {letter} is lost. {told}{what} "
+        f"Only {counted(figures['retransmissions'], 'segment')} {'was' if figures['retransmissions'] == 1 else 'were'} repeated, since the server keeps what came early; its application got nothing "
         f"beyond the gap until the gap was filled, and had everything, in order, after {human(talk.complete_after)}. Linux goes on from here "
         f"with RACK-TLP (RFC 8985), which counts time instead of ACKs."
     )

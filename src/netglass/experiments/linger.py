@@ -5,6 +5,7 @@ from __future__ import annotations
 from struct import pack
 from typing import Any
 
+from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
 from netglass.experiments.measure import after, states_from
 from netglass.experiments.scene import RTT, Scene, error_name, noted
@@ -14,7 +15,7 @@ from netglass.lab.process import Steps, Wait
 from netglass.network.fault import Fault
 from netglass.network.faults import blackhole
 from netglass.sockets.constants import SO_LINGER, SOL_SOCKET
-from netglass.times import SECOND, human
+from netglass.times import SECOND, duration, human
 
 DATA = bytes(5000)
 OFF = -1
@@ -79,7 +80,10 @@ def close(io: Io, stream: Stream) -> Steps:
     return io.now() - start
 
 
-def run(rtt: str, seconds: int) -> Outcome:
+def run(rtt: str, time: str) -> Outcome:
+    seconds, rest = divmod(duration(time), SECOND)
+    if rest:
+        raise MisuseError(f"--time: SO_LINGER counts whole seconds, such as {seconds}s; not {time}")
     off = Run("off (the default)", rtt, OFF)
     zero = Run("on, 0 s", rtt, 0)
     some = Run(f"on, {seconds} s", rtt, seconds)
@@ -111,6 +115,6 @@ EXPERIMENT = Experiment(
     run,
     (
         RTT,
-        Parameter("seconds", 5, "for how long close() may wait", 1, 60),
+        Parameter("time", "5s", "for how long close() may wait, in whole seconds", "1s", "60s"),
     ),
 )

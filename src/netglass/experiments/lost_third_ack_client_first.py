@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
+from netglass.experiments.measure import counted
 from netglass.experiments.scene import RTT, Scene, Steps, accept_one, connect, reached, receive, resets
 from netglass.lab.io import Io, Stream
 from netglass.network.faults import drop
@@ -56,8 +57,9 @@ def run(rtt: str, pause: str) -> Outcome:
             f"The client waited so long before it spoke that the server's timer was faster: {figures['syn_acks']} SYN-ACKs, and the repeated one "
             f"was acknowledged again. The server is ESTABLISHED after {human(established)}, before the first word arrives."
         )
+    there_are = f"there {'is' if figures['resets'] == 1 else 'are'} {counted(figures['resets'], 'RST')}"
     answer = (
-        f"{what} Many tutorials say that the server answers the data with a RST. It does not: there are {figures['resets']} of them here. "
+        f"{what} Many tutorials say that the server answers the data with a RST. It does not: {there_are} here. "
         f"RFC 9293 §3.10.7.4 says so (fifth check, SYN-RECEIVED: an acceptable ACK opens the connection, and processing goes on with the data)."
     )
     return Outcome(answer, figures, [Part("the client speaks first", trace)])

@@ -44,6 +44,16 @@ def durations(times: Sequence[int]) -> str:
     return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
 
+def counted(count: int, noun: str, several: str = "") -> str:
+    """ "1 segment", "3 segments", "no segments"; `several` if more than one are not called so."""
+    return f"{count or 'no'} {noun if count == 1 else several or noun + 's'}"
+
+
+def so_often(count: int) -> str:
+    """ "once", "3 times"."""
+    return {0: "never", 1: "once"}.get(count, f"{count} times")
+
+
 def after(time: int) -> str:
     """ "at once", or "after 40 ms"."""
     return f"after {human(time)}" if time else "at once"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
+from netglass.experiments.measure import counted
 from netglass.experiments.scene import RTT
 from netglass.experiments.talk import START, Talk
 from netglass.network.faults import delay
@@ -31,15 +32,25 @@ def run(rtt: str, overtake: int, by: str) -> Outcome:
         "dsacks_of_six": len(dsacks),
         "intact_of_six": many.intact,
     }
+    repeated = figures["retransmissions_of_six"]
+    if repeated:
+        many_words = (
+            f"With five segments overtaking there are {figures['duplicate_acks_of_six']}, and A is sent again: "
+            f"{counted(repeated, 'needless retransmission')}, which the server throws away and reports with a duplicate SACK "
+            f"({figures['dsacks_of_six']}, RFC 2883), so that the sender may learn to be more patient."
+        )
+    else:
+        many_words = (
+            f"With five segments behind it there {'is' if figures['duplicate_acks_of_six'] == 1 else 'are'} "
+            f"{counted(figures['duplicate_acks_of_six'], 'duplicate ACK')}: A is only {by} late, and nothing is sent again."
+        )
     answer = (
         f"Every byte has a number, so order on the way does not matter. Here A is {by} late and {overtake} "
         f"{'segment overtakes' if overtake == 1 else 'segments overtake'} it: the server keeps what came early, sends "
-        f"{figures['duplicate_acks']} duplicate ACKs, and hands everything to its application in order once A is there, after "
+        f"{counted(figures['duplicate_acks'], 'duplicate ACK')}, and hands everything to its application in order once A is there, after "
         f"{human(figures['first_read_after'])}. Retransmissions: {figures['retransmissions']}. The sender cannot know whether A is late or "
         f"lost, so it waits for three duplicate ACKs.\n"
-        f"With five segments overtaking there are {figures['duplicate_acks_of_six']}, and A is sent again: "
-        f"{figures['retransmissions_of_six']} needless retransmission, which the server throws away and reports with a duplicate SACK "
-        f"({figures['dsacks_of_six']}, RFC 2883), so that the sender may learn to be more patient. Reordering never harms the data, only the speed."
+        f"{many_words} Reordering never harms the data, only the speed."
     )
     parts = [
         Part(f"{overtake} overtake A", few.trace, start=START),

@@ -58,8 +58,9 @@ def run(rtt: str) -> Outcome:
         f"A RST ends a connection at once and without an answer: {len(segments)} segment, and after {human(figures['over_after'])} both ends "
         f"are CLOSED ({way(client)} and {way(server)}). There is no TIME-WAIT, and what was under way or unread is lost. The other application "
         f"learns it from its calls: recv() gives {program.result[0]} once, then {program.result[1]} as at an end of stream; send() gives "
-        f"{program.result[2]} (with the signal SIGPIPE on Linux). Only a RST with exactly the expected sequence number counts; any other "
-        f"is answered with a challenge ACK (RFC 5961), so that a stranger has to guess it. An application sends a RST with SO_LINGER of zero "
+        f"{program.result[2]} (with the signal SIGPIPE on Linux). Only a RST with exactly the expected sequence number counts; one elsewhere "
+        f"in the receive window is answered with a challenge ACK (RFC 5961 §3.2), one outside of it is dropped without a word, so that a stranger has to "
+        f"guess the number. An application sends a RST with SO_LINGER of zero "
         f"seconds, by closing with unread data, or by dying half-way; a kernel for connections that it does not know."
     )
     return Outcome(answer, figures, [Part("reset", trace, start=start)])

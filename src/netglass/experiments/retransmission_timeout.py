@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.measure import durations, entered, spoken
+from netglass.experiments.measure import counted, durations, entered, spoken
 from netglass.experiments.scene import RTT
 from netglass.experiments.talk import START, Talk
 from netglass.network.faults import drop
@@ -31,7 +31,7 @@ def run(rtt: str, losses: int) -> Outcome:
         "client_state": talk.trace.states("client")[-1],
     }
     if talk.reads:
-        end = f"The server's application got the data {human(talk.complete_after)} after send(), and knows nothing of the {len(talk.trace.losses())} losses."
+        end = f"The server's application got the data {human(talk.complete_after)} after send(), and knows nothing of {counted(len(talk.trace.losses()), 'loss', 'losses')}."
     else:
         end = f"After {spoken(figures['gave_up_after'])} the client's kernel gave up: {figures['client_state']}."
     answer = (

@@ -53,9 +53,10 @@ def run(rtt: str, later: str) -> Outcome:
         )
     else:
         what = f"{human(duration(later))} is not simultaneous: the server had the client's FIN before it closed, so this is an ordinary close."
+    waiting = "Both ends are" if len(waits) == 2 else f"Of the two ends only the {waits[0]} is"
     answer = (
-        f"{what} The client goes {way(client)}, the server {way(server)}. {len(waits)} of the two ends {'are' if len(waits) > 1 else 'is'} "
-        f"in TIME-WAIT afterwards: {' and '.join(waits)}. Whoever sent a FIN before it got one has to wait."
+        f"{what} The client goes {way(client)}, the server {way(server)}. {waiting} "
+        f"in TIME-WAIT afterwards. Whoever sent a FIN before it got one has to wait."
     )
     return Outcome(answer, figures, [Part("simultaneous close", trace, start=start)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.scene import RTT, Scene, Steps
+from netglass.experiments.scene import RTT, Scene, Steps, error_name
 from netglass.lab.io import Io
 from netglass.times import duration, human
 
@@ -29,9 +29,10 @@ def run(rtt: str, apart: str) -> Outcome:
     connections = [
         each for host in (scene.client, scene.server) for each in host.netstat() if each.state == "ESTABLISHED"
     ]
+    errors = [each.error for each in (one, other) if isinstance(each.error, OSError)]
     figures: dict[str, Any] = {
         "crossed": duration(apart) < duration(rtt) // 2,
-        "errors": [type(each.error).__name__ for each in (one, other) if each.error is not None],
+        "errors": [error_name(error) for error in errors],
         "segments": len(trace.transmissions()),
         "client_states": trace.states("client"),
         "server_states": trace.states("server"),
@@ -48,9 +49,10 @@ def run(rtt: str, apart: str) -> Outcome:
             f"begin within half a round trip of each other; programs that punch holes into address translators do this on purpose."
         )
     else:
+        failed = f" ({error_name(errors[0])} for {'both ends' if len(errors) == 2 else 'one end'})" if errors else ""
         answer = (
             f"They began {human(duration(apart))} apart, and half a round trip is {human(duration(rtt) // 2)}: the first SYN found nobody who had begun to connect, and "
-            f"was answered with a RST ({', '.join(figures['errors'])}). Only SYNs that cross make a connection."
+            f"was answered with a RST{failed}. Only SYNs that cross make a connection."
         )
     return Outcome(answer, figures, [Part("simultaneous open", trace)])
 

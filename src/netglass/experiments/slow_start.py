@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
+from netglass.experiments.measure import counted
 from netglass.experiments.scene import Scene, Steps, noted
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io
@@ -44,6 +46,9 @@ def run(rtt: str, kilobytes: int, initial: int, lost: int) -> Outcome:
     rounds = by_round(scene, duration(rtt))
     done = noted(trace, "server", "has everything")
     mss = trace.snapshots("client")[-1][1].mss
+    if lost and not trace.losses():
+        segments = len([each for each in trace.transmissions("client") if each.length])
+        raise MisuseError(f"--lost is one of the segments, 1 to {segments} with {kilobytes} kB; this is {lost}")
     windows = [window // mss for window, _ in rounds]
     sent = [count for _, count in rounds]
     figures: dict[str, Any] = {
@@ -57,10 +62,10 @@ def run(rtt: str, kilobytes: int, initial: int, lost: int) -> Outcome:
         "retransmissions": len(trace.retransmissions("client")),
     }
     answer = (
-        f"A new connection knows nothing of the path, so it begins with {initial} segments (RFC 6928: ten) and lets each acknowledged "
+        f"A new connection knows nothing of the path, so it begins with {counted(initial, 'segment')} (RFC 6928: ten) and lets each acknowledged "
         f"segment bring one more: the congestion window doubles every round trip (slow start, RFC 5681 §3.1). Here it was "
         f"{', '.join([str(each) for each in windows])} segments of {mss} bytes, and {kilobytes} kB took {human(figures['took'])}, "
-        f"{len(sent)} round trips, whatever the rate of the path: for short transfers only the round trip counts. "
+        f"{counted(len(sent), 'round trip')}, whatever the rate of the path: for short transfers only the round trip counts. "
     )
     if trace.losses():
         answer += (
@@ -68,7 +73,7 @@ def run(rtt: str, kilobytes: int, initial: int, lost: int) -> Outcome:
             f"grows slowly from there (congestion avoidance)."
         )
     else:
-        answer += "It ends with the first loss: try --lost 40."
+        answer += f"It ends with the first loss: try --lost {min(40, sum(sent))}."
     table = Table(
         ("round trip", "congestion window", "segments sent"),
         [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from netglass.experiments.experiment import Experiment, Outcome, Table
+from netglass.experiments.measure import counted
 from netglass.tcp.state import CLOSED, FIN_WAIT_1, LISTEN, SYN_RECEIVED, SYN_SENT, TIME_WAIT, TRANSITIONS, State
 
 # Ways of RFC 9293 that nobody walks here, and why.
@@ -15,7 +16,10 @@ NOT_WALKED: Final[dict[tuple[State, State], str]] = {
     (FIN_WAIT_1, TIME_WAIT): "FIN and ACK in one segment; FIN-WAIT-2 is passed within the same moment",
     (CLOSED, LISTEN): "listen(); a listener is no connection, so nobody tells it",
     (CLOSED, SYN_RECEIVED): "inside: how a listener's child is born (LISTEN -> SYN-RECEIVED outside)",
+    (LISTEN, CLOSED): "close() of a listener; as above, nobody tells it",
 }
+
+OTHERWISE: Final = "a RST, an abort or a timeout at this moment: nobody plays that"
 
 Way = tuple[str, str]
 
@@ -59,7 +63,12 @@ def run() -> Outcome:
             by = ways.get((str(old.value), str(new.value)), [])
             if not by and new is not CLOSED:
                 missing.append(f"{old.value} -> {new.value}")
-            rows.append((f"{old.value} -> {new.value}", ", ".join(by[:3]) or NOT_WALKED.get((old, new), "")))
+            rows.append(
+                (
+                    f"{old.value} -> {new.value}",
+                    ", ".join(by[:3]) or NOT_WALKED.get((old, new), OTHERWISE if new is CLOSED else ""),
+                )
+            )
     count = sum([len(news) for news in TRANSITIONS.values()])
     unknown = [way for way in ways if not is_known(way)]
     figures: dict[str, Any] = {
@@ -72,8 +81,8 @@ def run() -> Outcome:
     }
     answer = (
         f"A connection is always in one of {len(TRANSITIONS)} states. There are {count} ways between them (RFC 9293, figure 5 and §3.10), "
-        f"and from each one back to CLOSED, by a RST, an abort or a timeout. {figures['walked']} of them are walked by the experiments above, which ran just "
-        f"now; {len(unknown)} were seen that the RFC does not know. --mermaid FILE writes the diagram."
+        f"and from each one back to CLOSED, by a RST, an abort or a timeout. {figures['walked']} of them are walked by the {len(names)} experiments on opening and "
+        f"closing, which ran just now; {counted(len(unknown), 'way')} {'was' if len(unknown) == 1 else 'were'} seen that the RFC does not know. --mermaid FILE writes the diagram."
     )
     return Outcome(answer, figures, table=Table(("way", "walked by"), rows), diagram=diagram())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
-from netglass.experiments.measure import states_from, way
+from netglass.experiments.measure import counted, states_from, way
 from netglass.experiments.scene import RTT, Scene, error_name, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
@@ -81,7 +81,7 @@ def run(rtt: str, body: int) -> Outcome:
     }
     if unread:
         what = (
-            f"The server closed while {body} bytes lay unread in its socket. A FIN would say that all went well, so Linux sends a RST "
+            f"The server closed while {counted(body, 'byte')} lay unread in its socket. A FIN would say that all went well, so Linux sends a RST "
             f"(RFC 2525 §2.17): {way(figures['server_states'])}. The client's application got {received} bytes and then {ending}."
         )
     else:
