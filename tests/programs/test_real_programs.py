@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import http.server
+import io
 import socket
 import socketserver
 import ssl
@@ -19,6 +20,7 @@ import pytest
 
 from netglass import Network
 from netglass.programs.run import run, spawn
+from netglass.trace import Recorder, write_pcapng
 
 CERTIFICATE = Path(__file__).with_name("certificate.pem")
 LOSSES = pytest.mark.parametrize("loss", [0, 0.05])
@@ -326,6 +328,36 @@ def test_a_certificate_that_nobody_trusts():
     run(client, ask)
 
 
+def recorded_tls(deterministic):
+    """The bytes of all packets of a TLS conversation."""
+    client, server = two(0.05)
+    recorder = Recorder()
+    client.world.observe(recorder)
+
+    def serve():
+        with server_context().wrap_socket(socket.create_server(("", 443)), server_side=True) as listener:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(connection.recv(100))
+
+    def ask():
+        raw = socket.create_connection(("server", 443))
+        with client_context().wrap_socket(raw, server_hostname="server") as connection:
+            connection.sendall(b"the same")
+            return connection.recv(100)
+
+    spawn(server, serve)
+    assert run(client, ask, deterministic_tls=deterministic) == b"the same"
+    file = io.BytesIO()
+    write_pcapng(recorder, file, "all")
+    return file.getvalue()
+
+
+def test_tls_can_have_the_same_bytes_in_every_run():
+    assert recorded_tls(True) == recorded_tls(True)
+    assert recorded_tls(False) != recorded_tls(False)
+
+
 # -- names
 
 
@@ -397,6 +429,24 @@ def test_objects_that_go_close_their_connection():
     task = spawn(server, serve)
     run(client, ask)
     assert task.result == b""
+
+
+def test_what_a_run_leaves_open_is_closed():
+    client, server = two()
+    kept: list[object] = []
+
+    def serve():
+        listener = socket.create_server(("", 80))
+        kept.append((listener, listener.accept()))
+        threading.Event().wait()
+
+    def ask():
+        kept.append(socket.create_connection(("server", 80)))
+
+    for _ in range(2):  # the port is free again
+        spawn(server, serve, daemon=True)
+        run(client, ask)
+    assert not [entry for entry in server.netstat() if entry.state in ("LISTEN", "ESTABLISHED")]
 
 
 def test_a_socket_of_another_run_does_nothing():

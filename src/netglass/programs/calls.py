@@ -9,7 +9,7 @@ import socket as standard_socket
 import ssl
 from typing import Any, Final
 
-from netglass.programs import descriptors, files, names, select, socket, tls
+from netglass.programs import descriptors, files, names, select, socket, tls, tls_random
 from netglass.programs.descriptors import Descriptors
 from netglass.programs.kernel import Kernel
 from netglass.programs.patches import Patch
@@ -18,7 +18,9 @@ from netglass.programs.patches import Patch
 def patches(kernel: Kernel) -> list[Patch]:
     """The first makes the run's descriptors the current ones: it must be there while any other is. Names of the same
     things elsewhere (`selectors`, `posix`) follow by themselves."""
+    seeded = tls_random.patches() if kernel.deterministic_tls else []
     return [
+        *seeded,
         Patch(descriptors, "current", Descriptors(kernel)),
         Patch(standard_socket, "socket", socket.LabSocket),
         *_all_of(standard_socket, socket, _FUNCTIONS),

@@ -222,6 +222,12 @@ def active() -> Descriptors:
     return current
 
 
+def end() -> None:
+    """Of the run that goes on."""
+    if current is not None:
+        current.end()
+
+
 def checked(result: int) -> int:
     """`result`, or the OSError that it stands for."""
     return result if result >= 0 else fail(result)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Final
 
-from netglass.programs import chance, clock, current, deadlock, fence, threads
+from netglass.programs import chance, clock, current, deadlock, descriptors, fence, threads
 from netglass.programs.kernel import Kernel, Task
 from netglass.programs.patches import Patch, Patched
 from netglass.programs.watchdog import WATCHDOG, Hung
@@ -126,6 +126,7 @@ class Session:
     def __exit__(self, *error: object) -> None:
         try:
             self._kernel.stop_others()
+            descriptors.end()
         finally:
             self._leave()
 

@@ -28,6 +28,7 @@ from netglass.sockets.constants import (
     SOCK_NONBLOCK,
 )
 from netglass.sockets.description import Description
+from netglass.sockets.sockets import DESCRIPTORS_MAX, Sockets
 from netglass.times import SECOND
 
 AF_UNIX: Final = 1
@@ -42,6 +43,7 @@ class LabSocket(standard.socket):
     """A socket on the host of the task that makes it."""
 
     _run: Descriptors
+    _sockets: Sockets  # of its host
     _number: int = -1
     _timeout: int = NO_TIMEOUT
     _kind: tuple[int, int, int] = (0, 0, 0)  # family, type, protocol
@@ -94,6 +96,7 @@ class LabSocket(standard.socket):
         self._begin(run, False)
 
     def _begin(self, run: Descriptors, nonblocking: bool) -> None:
+        self._sockets = run.place_of(self._number).sockets
         if nonblocking:
             self._timeout = 0
         elif run.default_timeout != NO_TIMEOUT:
@@ -101,12 +104,12 @@ class LabSocket(standard.socket):
             self._description().flags |= O_NONBLOCK
 
     def _description(self) -> Description:
-        found = self._run.find(self._number)
-        if found is None or descriptors.current is not self._run:
-            if self._number >= 0:
-                active()  # says so, outside of a run
+        if descriptors.current is not self._run:
+            active()  # says so, outside of a run
             fail(-EBADF)
-        return found.description
+        number = self._number
+        description = None if number < 0 else self._sockets.description(number % DESCRIPTORS_MAX)
+        return description if description is not None else fail(-EBADF)
 
     # -- the descriptor
 
