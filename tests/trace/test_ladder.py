@@ -7,6 +7,7 @@ import json
 import pytest
 
 from netglass import MILLISECOND, SECOND, MisuseError, Network, faults, match
+from netglass.experiments import by_name
 from netglass.trace import Ladder, Recorder
 from netglass.trace.items import NOTE, STATE, Gap, Remark
 from netglass.wire.tcp import ACK
@@ -47,13 +48,13 @@ def test_words():
 
 def test_a_window_is_told_again_when_it_closes_and_opens():
     play = Play()
-    for window in (1000, 900, 0, 0, 600):
+    for window in (1000, 900, 500, 0, 0, 600):
         packet = play.packet("client", ACK, 1, 1)
         packet.payload.window = window
         play.leave("client", packet)
         play.now += MILLISECOND
     told = [each.words[-1] for each in Ladder.of(play.trace).arrows()]
-    assert told == ["win=1000", "ack=1", "win=0", "ack=1", "win=600"]
+    assert told == ["win=1000", "ack=1", "win=500", "win=0", "win=0", "win=600"]
 
 
 def test_losses_and_timers():
@@ -136,6 +137,56 @@ def test_a_part_of_the_time():
     assert [each.kind for each in Ladder.of(trace, last=2).arrows()] == ["syn-ack", "ack"]
     with pytest.raises(MisuseError, match="last is a number of packets"):
         Ladder.of(trace, last=0)
+
+
+def test_what_comes_after_the_end_is_counted():
+    trace = conversation(size=20_000)
+    whole, part = Ladder.of(trace, elide=False), Ladder.of(trace, end="50 ms", elide=False)
+    rest = part.items[-1]
+    assert isinstance(rest, Gap)
+    assert len(part.arrows()) + rest.arrows == len(whole.arrows())
+    assert rest.text.startswith(f"{rest.arrows} more packets, ")
+    assert part.text().splitlines()[-1].count("more") == 1
+    assert "more packets" in part.svg()
+    # A timer that ends a TIME-WAIT is nothing that the picture hides.
+    assert not [each for each in Ladder.of(trace, end="1 s").items if isinstance(each, Gap)]
+
+
+def test_an_old_packet_that_comes_in_from_before_the_start():
+    trace = conversation(faults.delay(match.third_ack, by="2 s"))
+    ladder = Ladder.of(trace, start="1 s")
+    assert ladder.initial == ["CLOSED", "TIME-WAIT"]
+    first = ladder.arrows()[0]
+    assert first.marks == ["delay 2 s third ACK", "sent 980 ms before"]
+    assert (first.sent, first.arrives) == (SECOND, 2030 * MILLISECOND)
+    assert json.loads(Ladder.of(trace, start="1 s").json())["items"][0]["sent"] == -980 * MILLISECOND
+
+
+def test_states_after_an_answer_stand_below_it():
+    ladder = by_name("without-2msl").run().parts[0].ladder()
+    (ack,) = [each for each in ladder.arrows() if each.lost]
+    after = ladder.items[ladder.items.index(ack) + 1 :]
+    assert [each.text for each in after[:2]] == ["time-wait timer", "CLOSED"]
+
+
+def test_every_host_has_an_address_if_one_can_be_known():
+    assert by_name("filtered").run().parts[0].ladder().labels[1] == "10.0.0.2:80"
+    attacker, _, trusted = by_name("isn-guessing").run().parts[0].ladder().labels
+    assert attacker.startswith("10.0.0.2:")
+    assert trusted == "10.0.2.4:1023"
+    assert all(by_name("syn-queue-full").run().parts[0].ladder().labels)
+
+
+def test_a_forged_source_is_shown():
+    ladder = by_name("isn-guessing").run().parts[0].ladder()
+    forged = [each for each in ladder.arrows() if "1023>80" in each.words]
+    assert all("from 10.0.2.4" in each.words for each in forged)
+    assert sum("from 10.0.2.4" in each.words for each in ladder.arrows()) == len(forged) == 2
+
+
+@pytest.mark.parametrize("name", ["filtered", "lost-third-ack-cookies"])
+def test_a_listener_without_connections_listens(name):
+    assert by_name(name).run().parts[0].ladder().initial == ["CLOSED", "LISTEN"]
 
 
 def test_only_some_remarks():

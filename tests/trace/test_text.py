@@ -7,6 +7,7 @@ import re
 import pytest
 
 from netglass import MILLISECOND, MisuseError, faults, match
+from netglass.experiments import by_name
 from netglass.trace import Ladder
 from netglass.trace.cells import width_of
 from netglass.wire.tcp import ACK
@@ -107,6 +108,19 @@ def test_a_crowd_takes_one_row_each_and_says_when_it_arrives():
     rows = [line for line in drawn.splitlines() if "len=1448" in line]
     assert len(rows) > 6
     assert all("◄" in row and " ms ─" in row for row in rows[:6])
+
+
+def test_a_crowd_never_overwrites_its_labels():
+    (_, crowd) = by_name("reordering").run().parts
+    rows = [line for line in crowd.ladder().text(80).splitlines() if "►" in line and "├" in line]
+    assert len(rows) >= 6
+    assert all(re.search(r" ─+ \d+ ms ─►", row) for row in rows[:6])
+
+
+def test_a_long_mark_leaves_the_wires_whole():
+    (_, second) = by_name("corruption").run().parts
+    lines = second.ladder().text(80).splitlines()
+    assert "".join(lines).count("╮") == "".join(lines).count("╰")
 
 
 def test_long_transfers_stay_short():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from netglass.errors import MisuseError
 from netglass.probe import Flow
-from netglass.times import NEVER, duration
+from netglass.times import NEVER, duration, human
 from netglass.trace.items import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Remark
 from netglass.trace.records import (
     Carried,
@@ -208,15 +208,47 @@ class Assembly:
     # -- the head
 
     def labels(self) -> list[str]:
-        """Each host's address, if all its packets have the same one; with the port if that is the same too."""
-        found: list[dict[tuple[bytes, int], None]] = [{} for _ in self.hosts]
+        """Each host's address (the first, and how many more), with the port if all its connections have the same."""
+        return [_address_label(list(ends)) for ends in self._ends()]
+
+    def _ends(self) -> list[dict[tuple[bytes, int], None]]:
+        """(address, port) of each column's host: of its connections, else of what it sent or was to receive."""
+        sure: list[dict[tuple[bytes, int], None]] = [dict.fromkeys(each) for each in self._own_ends()]
+        guessed: list[dict[tuple[bytes, int], None]] = [{} for _ in self.hosts]
+        speaking = {event.host for event in self.events if isinstance(event, (Note, StateChanged, QueueChanged))}
+        for arrow in self.arrows:
+            flow, last = arrow.first.flow, arrow.last
+            if flow is None:
+                continue
+            if arrow.first.previous is None:
+                guessed[arrow.source][flow[0], flow[1]] = None
+            is_end = last.done is not None or last.previous is not None or last.destination in speaking
+            if is_end and self.columns.get(last.destination) == arrow.destination:
+                guessed[arrow.destination][flow[2], flow[3]] = None
+        return [known or likely for known, likely in zip(sure, guessed, strict=True)]
+
+    def _own_ends(self) -> list[list[tuple[bytes, int]]]:
+        found: list[list[tuple[bytes, int]]] = [[] for _ in self.hosts]
+        for host, flows in self.flows_of.items():
+            if host in self.columns:
+                found[self.columns[host]] += [(flow[0], flow[1]) for flow in flows]
         for arrow in self.arrows:
             flow = arrow.first.flow
-            if flow is not None and arrow.first.previous is None:
-                found[arrow.source][flow[0], flow[1]] = None
-                if arrow.arrives != NEVER and arrow.last.done is not None:
-                    found[arrow.destination][flow[2], flow[3]] = None
-        return [_address_label(list(ends)) for ends in found]
+            if flow is not None and arrow.arrives != NEVER and arrow.last.done is not None:
+                found[arrow.destination].append((flow[2], flow[3]))
+        return found
+
+    def tell_sources(self) -> None:
+        """On an arrow stands where its packet says that it comes from, if that is not its sender's address."""
+        for column, ends in enumerate(self._own_ends()):
+            own = {each[0] for each in ends}
+            sent = [each for each in self.arrows if each.source == column and each.first.previous is None]
+            sources = {each.first.packet.source for each in sent if each.first.flow is not None}
+            for arrow in sent:
+                source = arrow.first.packet.source
+                forged = source not in own if own else len(sources) > 1
+                if forged and arrow.first.flow is not None:
+                    arrow.words.append(f"from {address.text(source)}")
 
     def banded(self) -> list[bool]:
         return [len(self.flows_of.get(host, {})) < 2 for host in self.hosts]
@@ -225,7 +257,8 @@ class Assembly:
         states = [""] * len(self.hosts)
         if not items:
             return states
-        first = min([_first_order(each) for each in items])
+        now = [each for each in items if not isinstance(each, Arrow) or each.sent == each.first.sent]
+        first = min([_first_order(each) for each in now or items])
         for order, event in enumerate(self.events):
             if not isinstance(event, StateChanged) or event.host not in self.columns or not self._is_flow(event.flow):
                 continue
@@ -234,10 +267,18 @@ class Assembly:
                 states[column] = event.new
             elif not states[column]:
                 states[column] = event.old
+        for host in self._listening():
+            states[self.columns[host]] = states[self.columns[host]] or "LISTEN"
         for host, flows in self.flows_of.items():
             if len(flows) > 1 and host in self.columns and states[self.columns[host]] != "LISTEN":
                 states[self.columns[host]] = ""  # several connections have no one state
         return states
+
+    def _listening(self) -> list[str]:
+        """Hosts that answered a SYN, or said that they listen, and have no connection."""
+        said = [each.host for each in self.events if isinstance(each, Note) and each.text == "listen()"]
+        said += [self.hosts[each.source] for each in self.arrows if each.kind == "syn-ack"]
+        return [host for host in said if host in self.columns and host not in self.flows_of]
 
 
 def _tidied(remarks: list[Remark]) -> list[Remark]:
@@ -280,6 +321,7 @@ class _Desk:
         self.here: dict[str, tuple[Arrow | None, int]] = {}  # last arrival at a host, and when
         self.busy: set[str] = set()  # hosts between "received" and "done"
         self.pending: dict[str, list[Remark]] = {}
+        self.left: dict[str, int] = {}  # the order of the last departure
 
     def arrive(self, host: str, arrow: Arrow | None, time: int) -> None:
         self._settle(host)
@@ -300,6 +342,7 @@ class _Desk:
         self.busy.discard(host)
         waiting = self.pending.pop(host, [])
         came, when = self.here.get(host, (None, -1))
+        self.left[host] = arrow.order
         for remark in waiting:
             if remark.time == arrow.sent and remark.kind not in (QUEUE, NOTE):
                 arrow.starts.append(remark)
@@ -312,7 +355,11 @@ class _Desk:
     def _settle(self, host: str) -> None:
         arrow, when = self.here.get(host, (None, -1))
         for remark in self.pending.pop(host, []):
-            if arrow is not None and when == remark.time:
+            # A state that ends after an answer went out stands below that answer.
+            later = (
+                remark.kind in (STATE, TIMER) and arrow is not None and self.left.get(host, -1) > arrow.arrival_order
+            )
+            if arrow is not None and when == remark.time and not later:
                 arrow.ends.append(remark)
             else:
                 self.alone.append(remark)
@@ -342,10 +389,12 @@ def _arranged(transmissions: list[Transmission], names: list[str]) -> list[str]:
 
 
 def _address_label(ends: list[tuple[bytes, int]]) -> str:
-    addresses = {each[0] for each in ends}
-    if len(addresses) != 1:
+    if not ends:
         return ""
+    addresses = {each[0] for each in ends}
     text = address.text(ends[0][0])
+    if len(addresses) > 1:
+        return f"{text} +{len(addresses) - 1}"
     if len(ends) > 1:
         return text
     return f"[{text}]:{ends[0][1]}" if ":" in text else f"{text}:{ends[0][1]}"
@@ -363,7 +412,7 @@ def _tell_flows(arrows: list[Arrow]) -> None:
 
 
 def tell_windows(items: Sequence[Arrow | Remark]) -> None:
-    """A window is told at first, and again when it has halved or doubled since it was told; so zero always is."""
+    """A window is told at first, and again when it has halved or doubled since it was told, so zero always is."""
     told: dict[tuple[object, bool], int] = {}
     for each in items:
         if not isinstance(each, Arrow) or each.first.segment is None or each.first.flow is None or each.kind == "rst":
@@ -371,7 +420,7 @@ def tell_windows(items: Sequence[Arrow | Remark]) -> None:
         window = each.first.window
         opening = each.kind in ("syn", "syn-ack")
         key = (each.source if opening else each.first.flow, opening)
-        if key not in told or not told[key] <= 2 * window <= 4 * told[key] or (window == 0) != (told[key] == 0):
+        if key not in told or not told[key] < 2 * window < 4 * told[key] or (window == 0) != (told[key] == 0):
             each.words.append(f"win={window}")
             told[key] = window
 
@@ -379,10 +428,30 @@ def tell_windows(items: Sequence[Arrow | Remark]) -> None:
 # -- choosing
 
 
-def between(items: list[Arrow | Remark], start: int | str | None, end: int | str | None) -> list[Arrow | Remark]:
+def between(
+    items: list[Arrow | Remark], start: int | str | None, end: int | str | None
+) -> tuple[list[Arrow | Remark], list[Arrow | Remark]]:
+    """(what happens between these times, what happens later)"""
     first = 0 if start is None else duration(start)
     final = NEVER if end is None else duration(end)
-    return [each for each in items if first <= each.time <= final]
+    early = [each for each in items if isinstance(each, Arrow) and _is_late(each, first, final)]
+    for arrow in early:
+        arrow.marks.append(f"sent {human(first - arrow.sent)} before")
+        arrow.sent = first
+        arrow.starts = []
+    inside = [each for each in items if first <= each.time <= final and each not in early]
+    return [*early, *inside], [each for each in items if each.time > final]
+
+
+def _is_late(arrow: Arrow, first: int, final: int) -> bool:
+    """Whether it was sent before the picture and, held up by a fault, arrives in it."""
+    return arrow.sent < first < arrow.arrives <= final and not arrow.lost and any(each.note for each in arrow.hops)
+
+
+def last_time(items: list[Arrow | Remark]) -> int:
+    """When the last of these happens, or arrives."""
+    arrivals = [each.arrives for each in items if isinstance(each, Arrow) and each.arrives != NEVER]
+    return max([*arrivals, *[each.time for each in items]])
 
 
 def last_packets(items: list[Arrow | Remark], count: int) -> list[Arrow | Remark]:

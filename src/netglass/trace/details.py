@@ -66,7 +66,7 @@ def arrow_fields(ladder: Ladder, arrow: Arrow) -> Fields:
         "type": "arrow",
         "source": ladder.hosts[arrow.source],
         "destination": ladder.hosts[arrow.destination],
-        "sent": arrow.sent - ladder.origin,
+        "sent": arrow.first.sent - ladder.origin,
         "arrives": None if arrow.arrives == NEVER else arrow.arrives - ladder.origin,
         "lost": arrow.lost,
         "kind": arrow.kind,

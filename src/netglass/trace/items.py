@@ -79,25 +79,33 @@ class Arrow:
 
 
 class Gap:
-    """A stretch that is not drawn, because it repeats what was."""
+    """A stretch that is not drawn: because it repeats what was, or because the picture ends before it (`after`: the
+    time of the last thing in it)."""
 
-    __slots__ = ("arrows", "order", "payload", "remarks", "time", "until")
+    __slots__ = ("arrows", "is_end", "order", "payload", "remarks", "time", "until")
 
-    def __init__(self, hidden: Sequence[Arrow | Remark]) -> None:
+    def __init__(self, hidden: Sequence[Arrow | Remark], after: int = -1) -> None:
         arrows = [each for each in hidden if isinstance(each, Arrow)]
-        self.time: int = hidden[0].time
+        self.is_end: bool = after >= 0
+        self.time: int = after if after >= 0 else hidden[0].time
         self.until: int = hidden[-1].time
-        self.order: int = hidden[0].order
+        if self.is_end:
+            self.until = max([arrow.sent if arrow.lost else arrow.arrives for arrow in arrows], default=after)
+        self.order: int = (1 << 61) if self.is_end else hidden[0].order
         self.arrows: int = len(arrows)
         self.payload: int = sum([each.first.length for each in arrows])
         self.remarks: int = len(hidden) - len(arrows)
 
     @property
     def text(self) -> str:
-        parts = [f"{self.arrows:,} packets"] if self.arrows else [f"{self.remarks:,} events"]
+        more = "more " if self.is_end else ""
+        parts = [f"{self.arrows:,} {more}packet{'s' * (self.arrows != 1)}"]
+        if not self.arrows:
+            parts = [f"{self.remarks:,} {more}event{'s' * (self.remarks != 1)}"]
         if self.payload:
             parts.append(f"{self.payload:,} bytes")
-        parts.append(human(self.until - self.time))
+        if self.until > self.time:
+            parts.append(human(self.until - self.time))
         return ", ".join(parts)
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from netglass.probe import Flow
 from netglass.times import NEVER, human
-from netglass.trace.assembly import Assembly, between, last_packets, tell_windows
+from netglass.trace.assembly import Assembly, between, last_packets, last_time, tell_windows
 from netglass.trace.elision import elided
-from netglass.trace.items import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Item, Moment, Remark
+from netglass.trace.items import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Gap, Item, Moment, Remark
 
 if TYPE_CHECKING:
     from netglass.trace.recorder import Recorder
@@ -50,14 +50,15 @@ class Ladder:
 
         `hosts`: these columns in this order; hosts between them are passed over. `flow`: only this connection, named
         from either end. `last`: only the last so many packets. `start`, `end`: only what happens between these times
-        (ns, or text such as "1.5 s"). `elide=False` draws repeated stretches in full. `remarks`: what to say beside
-        the arrows.
+        (ns, or text such as "1.5 s"); the packets after `end` are counted in a gap. `elide=False` draws repeated
+        stretches in full. `remarks`: what to say beside the arrows.
         """
         builder = Assembly(recorder, None if hosts is None else list(hosts), flow)
         kinds = set(remarks)
         items = builder.items()
         tell_windows(items)
-        items = between(items, start, end)
+        builder.tell_sources()
+        items, beyond = between(items, start, end)
         if last is not None:
             items = last_packets(items, last)
         for each in items:
@@ -66,6 +67,8 @@ class Ladder:
                 each.ends = [remark for remark in each.ends if remark.kind in kinds]
         items = [each for each in items if isinstance(each, Arrow) or each.kind in kinds]
         drawn: list[Item] = elided(items) if elide else list(items)
+        if items and any(isinstance(each, Arrow) for each in beyond):
+            drawn.append(Gap(beyond, last_time(items)))
         return cls(builder.hosts, builder.labels(), builder.initial_states(items), builder.banded(), drawn)
 
     def arrows(self) -> list[Arrow]:

@@ -209,7 +209,7 @@ def _label(label: Label, arrow: Arrow) -> str:
         )
     words = [
         f"<tspan>{escape(word)}</tspan>"
-        if "=" in word or ">" in word
+        if "=" in word or ">" in word or " " in word
         else f'<tspan class="ng-bold">{escape(word)}</tspan>'
         for word in label.text.split("  ")
     ]

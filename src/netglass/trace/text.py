@@ -285,7 +285,7 @@ class _Canvas:
             if right - left >= width_of(" ".join(words)):
                 return left, right
         best = max(spans, key=lambda span: span[1] - span[0])
-        longest = max([width_of(word) for word in words])
+        longest = max([width_of(piece) for word in words for piece in word.split(" ")])
         if best[1] - best[0] >= longest:
             return best
         longest = min(longest, max(abs(self.lines[1] - self.lines[0]) - 6, 8))
@@ -301,7 +301,8 @@ class _Canvas:
         dots = "..." if self.glyphs.gap == ":" else "···"
         room = max(high - low - 3, 20)
         whole = f"{dots} {gap.text} {dots}"
-        for text in wrapped(whole if width_of(whole) <= room else gap.text, room):
+        parts = gap.text.replace(" ", "\xa0").replace(",\xa0", ", ")
+        for text in [whole] if width_of(whole) <= room else wrapped(parts, room):
             row = self.row(gap.time)
             for line in self.lines:
                 row.put(line, self.glyphs.gap, DIM)
