@@ -467,3 +467,16 @@ def test_tiny_segments_with_gaps_cannot_cost_more_memory_than_the_buffer() -> No
     assert tcp.counters.counts["receive-queue-pruned"] > 0
     assert tcp.tcb.received.overhead() < 4 * tcp.tcb.rcvbuf
     assert tcp.tcb.rcv_nxt == 5000
+
+
+def test_a_host_sends_only_so_many_challenge_acks_a_second() -> None:
+    config = plain()
+    config.challenge_ack_limit = 3
+    config.invalid_ratelimit = 0
+    tcp = established(snd_nxt=1000, rcv_nxt=5000, config=config)
+    for _ in range(10):
+        tcp.inject(SYN, seq=5000)
+    assert len(tcp.sent) == 3
+    tcp.wait("1s")
+    tcp.inject(SYN, seq=5000)
+    assert len(tcp.sent) == 4

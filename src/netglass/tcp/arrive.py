@@ -144,7 +144,11 @@ def sequence_acceptable(tcb: Tcb, segment: TcpSegment, seq: int, now: int) -> bo
     """First check: the sequence number, and before it PAWS (RFC 7323 §5.3)."""
     flags = segment.flags
     if tcb.ts_ok and segment.ts_val != ABSENT and is_old_timestamp(tcb, segment.ts_val, now) and not flags & RST:
-        answer_unacceptable(tcb, segment, "paws", now)
+        if not segment.length and not flags & (SYN | FIN) and seq < tcb.rcv_nxt:
+            # A bare ACK that others have overtaken: common, and nothing to answer (Linux tcp_disordered_ack_check).
+            tcb.counters.add("paws-overtaken-ack")
+        else:
+            answer_unacceptable(tcb, segment, "paws", now)
         return False
     end = seq + segment.length + (flags & SYN) // SYN + (flags & FIN)
     edge = tcb.rcv_adv if tcb.rcv_adv > tcb.rcv_nxt else tcb.rcv_nxt
@@ -192,6 +196,9 @@ def challenge(tcb: Tcb, reason: str, now: int) -> None:
     tcb.counters.add(reason)
     if now - tcb.answered_at < tcb.config.invalid_ratelimit:
         tcb.counters.add("answer-rate-limited")
+        return
+    if not tcb.counters.may_challenge(tcb.config.challenge_ack_limit, now):
+        tcb.counters.add("challenge-ack-limit")
         return
     tcb.answered_at = now
     tcb.due |= ACK_DUE

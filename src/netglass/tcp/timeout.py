@@ -121,7 +121,7 @@ def too_long(tcb: Tcb, now: int) -> bool:
 
 def patience(tcb: Tcb, retries: int) -> int:
     """The sum of `retries` + 1 timeouts that start at the least RTO and double up to the most."""
-    base = tcb.config.rto_min
+    base = max(tcb.config.rto_min, 1)
     most = tcb.config.rto_max
     doublings = (most // base).bit_length() - 1
     if retries <= doublings:
