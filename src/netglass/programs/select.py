@@ -56,7 +56,7 @@ class _Sleep:
 
     def __str__(self) -> str:
         entries = self._entries()
-        shown = ", ".join(f"{whom(description)}on fd {number}" for number, description in entries[:_SHOWN])
+        shown = ", ".join(f"{whom(description)}fd {number}" for number, description in entries[:_SHOWN])
         more = len(entries) - _SHOWN
         return f"{self._name} of {shown or 'nothing'}{f' and {more} more' if more > 0 else ''}"
 
