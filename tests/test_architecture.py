@@ -65,6 +65,7 @@ LAYERS: Final[dict[str, Layer]] = {
     "wirelab": Layer(TOOLS, "a real-time lab over devices"),
     "cli": Layer(DOORS, "thin functions over the public API"),
     "pytest_plugin": Layer(DOORS, "thin functions over the public API"),
+    "__main__": Layer(frozenset({"cli"}), "python -m netglass is the command"),
 }
 
 ROOT_IMPORTERS: Final = frozenset({"experiments", "packetdrill", "explore", "wirelab", "cli", "pytest_plugin"})

@@ -56,6 +56,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("netglass")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'netglass' has no attribute {name!r}")

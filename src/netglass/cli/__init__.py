@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -13,4 +14,7 @@ def main() -> None:
         if error.name not in ("typer", "rich"):
             raise
         sys.exit(f"netglass: the command line needs {error.name}: pip install 'netglass[cli]'")
-    app()
+    if hasattr(signal, "SIGPIPE") and sys.argv[1:2] != ["run"]:
+        # `netglass show close | head`: whoever reads has seen enough. A program of `run` decides for itself.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    app(prog_name="netglass")

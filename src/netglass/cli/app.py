@@ -19,9 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("show", epilog=show.EPILOG, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
-    show.show
-)
+app.command("show", epilog=show.EPILOG, context_settings=show.CONTEXT, cls=show.ExperimentCommand)(show.show)
 app.command("run", epilog=run.EPILOG, context_settings=run.CONTEXT)(run.run_program)
 app.command("cidr", epilog=cidr.EPILOG)(cidr.cidr)
 app.command("packetdrill", context_settings=packetdrill.CONTEXT)(packetdrill.packetdrill)
@@ -37,7 +35,9 @@ def _tell_version(wanted: bool) -> None:
 def common(
     show_version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version and which core runs.", callback=_tell_version, is_eager=True),
+        typer.Option(
+            "--version", "-V", help="Print the version and which core runs.", callback=_tell_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     """A TCP/IP stack that you can see through. Start with: netglass show handshake"""

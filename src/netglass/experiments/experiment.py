@@ -32,6 +32,9 @@ class Parameter:
         """The value in `text`; MisuseError says what is right."""
         if isinstance(self.default, bool):
             return self._switch(text)
+        if text is True:
+            kind = "a whole number" if isinstance(self.default, int) else "a time"
+            raise MisuseError(f"--{self.name} takes {kind}, such as {self.default}; there is none")
         if isinstance(self.default, int):
             return self._number(text)
         if not isinstance(text, str):
@@ -45,6 +48,10 @@ class Parameter:
         if time > duration(self.most):
             raise MisuseError(f"--{self.name} is at most {human(duration(self.most))}; not {text}")
         return text
+
+    def otherwise(self) -> str:
+        """What it is if it is not given, in words."""
+        return "a switch: off by default" if self.default is False else f"default {self.default}"
 
     def _number(self, text: int | str) -> int:
         try:
