@@ -9,9 +9,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from netglass import faults, match
+from netglass.experiments import by_name
 from netglass.trace import Ladder
 from netglass.trace.geometry import crosses, overlap
-from netglass.trace.layout import lay_out
+from netglass.trace.layout import TITLE, cut_text, lay_out, note_corners
+from netglass.trace.metrics import text_width
 from tests.trace.scenes import SCENES, conversation, handshake
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -83,6 +85,63 @@ def test_a_long_wait_is_cut_and_marked():
     assert cut.duration > 59 * 10**9
     assert layout.height < 1000
     assert "59.99 s later" in Ladder.of(conversation()).svg()
+
+
+def part_of(name, number=0, **options):
+    return by_name(name).run(**options).parts[number].ladder()
+
+
+@pytest.mark.parametrize(("name", "part"), [("why-not-two", 0), ("why-not-two", 1), ("slow-start", 0)])
+def test_no_label_covers_what_stands_between_the_lifelines(name, part):
+    layout = lay_out(part_of(name, part))
+    notes = [note_corners(layout, cut_text(each), 12, each.y) for each in layout.cuts]
+    notes += [note_corners(layout, each.gap.text, 12, each.y) for each in layout.gaps]
+    assert notes
+    assert not [label.text for _, label in labels(layout) for note in notes if overlap(label.corners(), note)]
+
+
+def test_a_lost_arrow_is_parallel_to_its_neighbours_and_crosses_none():
+    layout = lay_out(part_of("fast-retransmit"))
+    flight = list(layout.arrows[:5])
+    slopes = [(each.end[1] - each.begin[1]) / (each.end[0] - each.begin[0]) for each in flight]
+    assert flight[1].arrow.lost
+    assert max(slopes) - min(slopes) < 0.02
+    (reason,) = [label for label in flight[1].labels if label.text == flight[1].arrow.lost]
+    assert not [each for each in flight if each is not flight[1] and crosses((each.begin, each.end), reason.corners())]
+
+
+@pytest.mark.parametrize("name", ["lost-last-ack", "fast-retransmit", "lost-syn", "filtered"])
+def test_why_a_packet_is_lost_stands_before_the_far_lifeline(name):
+    layout = lay_out(part_of(name))
+    lost = [each for each in layout.arrows if each.arrow.lost]
+    assert lost
+    for placed in lost:
+        for label in placed.labels:
+            assert all(layout.lanes[0].right < x < layout.lanes[1].left for x, _ in label.corners())
+
+
+def test_long_words_take_two_lines():
+    layout = lay_out(part_of("isn-guessing", 1))
+    for placed, label in labels(layout):
+        low, high = sorted((placed.begin[0], placed.far or placed.end[0]))
+        assert all(low - 6 <= x <= high + 6 for x, _ in label.corners()), label.text
+
+
+def test_a_title_has_lines_and_is_never_cut_off():
+    drawn = Ladder.of(handshake()).svg("What is it?\n" + "a long line " * 20)
+    layout = lay_out(Ladder.of(handshake()), "What is it?\n" + "a long line " * 20)
+    assert layout.title[0] == "What is it?"
+    assert len(layout.title) > 3
+    assert all(text_width(line, TITLE, True) + 36 <= layout.width + 1 for line in layout.title)
+    assert all(f">{line}</text>" in drawn for line in layout.title if line)
+    assert layout.width == lay_out(Ladder.of(handshake())).width
+
+
+def test_every_time_stands_on_the_axis_once():
+    layout = lay_out(part_of("slow-start"))
+    texts = [each.text for each in layout.ticks]
+    assert len(texts) == len(set(texts))
+    assert "0 ns" not in part_of("slow-start").svg()
 
 
 def test_it_is_well_formed_and_needs_nothing_from_outside(ladder):

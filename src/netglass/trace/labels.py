@@ -41,6 +41,7 @@ class PlacedArrow:
     arrow: Arrow
     begin: Point
     end: Point
+    far: float = 0.0  # x of the lifeline that it goes to, if it is lost on the way
     turn: float = 0.0  # where an arrow from a host to itself turns round; 0: it is straight
     labels: list[Label] = field(default_factory=list)
 
@@ -53,11 +54,12 @@ _PLACES: Final = tuple([0.5 + side * step / 40 for step in range(15) for side in
 """Where on its arrow a label may stand, the best place first."""
 
 
-def place_labels(arrows: Sequence[PlacedArrow]) -> int:
-    """Puts each arrow's words above it and its marks below it, where they cover no other arrow and no other words.
-    What it returns tells how much is covered or left out all the same."""
+def place_labels(arrows: Sequence[PlacedArrow], notes: Sequence[list[Point]] = ()) -> int:
+    """Puts each arrow's words above it and its marks below it, where they cover no other arrow and no other words, and
+    none of the `notes` (corners) that stand between the lifelines. What it returns tells how much is covered or left
+    out all the same."""
     total = 0
-    taken: list[list[Point]] = []
+    taken: list[list[Point]] = list(notes)
     # Arrows that cross many others, because they were delayed, have the longest way to find a place on.
     for placed in sorted(arrows, key=lambda each: each.end[1] - each.begin[1]):
         others = [(each.begin, each.end) for each in arrows if each is not placed]
@@ -112,7 +114,7 @@ def _best_label(
             label = _label_at(placed, text, mark, share, below)
             if not _fits(placed, label, share):
                 continue
-            clashes = _clashes(label.corners(), lines, taken)
+            clashes = _clashes(label.corners(), lines, taken) + (4 if _is_too_long(placed, label) else 0)
             if clashes < best[0]:
                 best = clashes, label
             if not clashes:
@@ -148,9 +150,17 @@ def _fits(placed: PlacedArrow, label: Label, share: float) -> bool:
     return share == 0.5 or label.width / 2 + 10 <= length * min(share, 1 - share)
 
 
+def _is_too_long(placed: PlacedArrow, label: Label) -> bool:
+    """Whether it runs over the lifelines."""
+    return label.width * label.direction[0] > abs(placed.end[0] - placed.begin[0]) - 4
+
+
 def _lost_label(placed: PlacedArrow) -> Label:
-    # Beyond the cross, level.
+    # Beyond the cross, where the arrow would have gone on; level below the cross if the lifeline is too near.
     step = 1 if placed.end[0] > placed.begin[0] else -1
     width = text_width(placed.arrow.lost, LABEL - 1)
-    x = placed.end[0] + step * (13 + width / 2)
-    return Label(placed.arrow.lost, (x, placed.end[1] + 4), (1.0, 0.0), LABEL - 1, True)
+    (dx, dy), (x, y) = _direction(placed), placed.end
+    if abs(placed.far - x) < 13 + width + 4:
+        return Label(placed.arrow.lost, (placed.far - step * (8 + width / 2), y + 18), (1.0, 0.0), LABEL - 1, True)
+    away = step * (13 + width / 2)
+    return Label(placed.arrow.lost, (x + dx * away - dy * 4, y + dy * away + dx * 4), (dx, dy), LABEL - 1, True)

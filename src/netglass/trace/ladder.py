@@ -109,7 +109,8 @@ class Ladder:
         return draw(self, width, colour, ascii)
 
     def svg(self, title: str = "") -> str:
-        """A picture of its own: one SVG element, light or dark as its reader's system is."""
+        """A picture of its own: one SVG element, light or dark as its reader's system is. The title may have several
+        lines."""
         from netglass.trace.svg import draw
 
         return draw(self, title)

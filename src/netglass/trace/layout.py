@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from netglass.times import NEVER
+from netglass.times import NEVER, human
 from netglass.trace.geometry import Point
 from netglass.trace.items import STATE, Arrow, Gap, Moment, Remark
 from netglass.trace.labels import LABEL, PlacedArrow, label_of, place_labels
@@ -24,6 +24,7 @@ REMARK: Final = 11.5
 NAME: Final = 15.0
 TIME: Final = 10.5
 TITLE: Final = 17.0
+TITLE_LINE: Final = 22.0
 
 BAND: Final = 7.0
 """Width of the coloured band that shows a state."""
@@ -110,7 +111,7 @@ class PlacedGap:
 
 @dataclass
 class Layout:
-    title: str
+    title: list[str]  # lines
     stretch: float = 1.0  # more room than usual between arrows
     clashes: int = 0  # how much of the labels is covered or left out
     width: float = 0.0
@@ -142,14 +143,32 @@ def lay_out(ladder: Ladder, title: str = "") -> Layout:
 
 
 def _lay_out(ladder: Ladder, title: str, stretch: float) -> Layout:
-    layout = Layout(title, stretch)
+    layout = Layout([], stretch)
     _place_lanes(layout, ladder)
+    _place_title(layout, title)
     heights = _Heights(layout, ladder)
     heights.place()
     _place_arrows(layout, ladder, heights)
     _place_bands(layout, ladder, heights)
-    layout.clashes = place_labels(layout.arrows)
+    layout.clashes = place_labels(layout.arrows, _notes(layout))
     return layout
+
+
+def cut_text(cut: Cut) -> str:
+    return f"{human(cut.duration)} later"
+
+
+def note_corners(layout: Layout, text: str, size: float, y: float) -> list[Point]:
+    """The rectangle of a text in the middle of the first field."""
+    middle = (layout.lanes[0].right + layout.lanes[min(1, len(layout.lanes) - 1)].left) / 2
+    half = text_width(text, size) / 2 + 4
+    top, bottom = y + 5 - size, y + 8
+    return [(middle - half, top), (middle + half, top), (middle + half, bottom), (middle - half, bottom)]
+
+
+def _notes(layout: Layout) -> list[list[Point]]:
+    found = [note_corners(layout, cut_text(each), REMARK, each.y) for each in layout.cuts]
+    return found + [note_corners(layout, each.gap.text, LABEL, each.y) for each in layout.gaps]
 
 
 # -- across
@@ -173,7 +192,14 @@ def _place_lanes(layout: Layout, ladder: Ladder) -> None:
     right = layout.lanes[-1].right if layout.lanes else x
     outside = max(widths[-1] if widths else 0.0, heads[-1] / 2 if heads else 0.0)
     layout.width = right + outside + _MARGIN
-    layout.width = max(layout.width, text_width(layout.title, TITLE, True) + 2 * _MARGIN)
+
+
+def _place_title(layout: Layout, title: str) -> None:
+    """In lines that are no wider than the picture."""
+    for line in title.split("\n") if title else []:
+        layout.title += _broken(line, TITLE, layout.width - 2 * _MARGIN, bold=True)
+    widest = max([text_width(line, TITLE, True) for line in layout.title], default=0.0)
+    layout.width = max(layout.width, widest + 2 * _MARGIN)
 
 
 def _heads(ladder: Ladder) -> list[tuple[str, str]]:
@@ -192,11 +218,15 @@ def _glyph_room(kind: str) -> float:
 
 def lines_of(remark: Remark) -> list[str]:
     """The remark's text in lines that are not too wide."""
+    return _broken(remark.text, REMARK, _WIDEST_REMARK)
+
+
+def _broken(text: str, size: float, width: float, bold: bool = False) -> list[str]:
     lines: list[str] = []
     line = ""
-    for word in remark.text.split(" "):
+    for word in text.split(" "):
         longer = f"{line} {word}" if line else word
-        if line and text_width(longer, REMARK) > _WIDEST_REMARK:
+        if line and text_width(longer, size, bold) > width:
             lines.append(line)
             longer = word
         line = longer
@@ -211,7 +241,7 @@ def _field_width(ladder: Ladder) -> float:
     """Room for the longest label; where arrows cross each other, for two labels side by side."""
     widths = {arrow: text_width(label_of(arrow), LABEL) for arrow in ladder.arrows()}
     needs = [width + 90 for width in widths.values()]
-    needs += [width + text_width(arrow.lost, REMARK) + 60 for arrow, width in widths.items() if arrow.lost]
+    needs += [width + text_width(arrow.lost, REMARK) + 80 for arrow, width in widths.items() if arrow.lost]
     for one, other in pairwise(widths):
         opposed = one.source == other.destination and one.destination == other.source
         if opposed and other.sent < one.arrives != NEVER:
@@ -231,6 +261,7 @@ class _Heights:
         self.ladder = ladder
         self.sent: dict[Arrow, float] = {}
         self.arrived: dict[Arrow, float] = {}
+        self.missed: dict[Arrow, float] = {}  # where a lost one would have arrived
         self.others: dict[Remark | Gap, float] = {}
         self.free: list[float] = []  # from where on there is room for remarks, by column
         self.last: dict[tuple[int, str], float] = {}  # where the last "arrival" (...) was at a lifeline
@@ -238,21 +269,23 @@ class _Heights:
 
     def place(self) -> None:
         layout = self.layout
-        head = _MARGIN + (TITLE + 14 if layout.title else 0) + NAME
+        head = _MARGIN + (TITLE_LINE * len(layout.title) + 9 if layout.title else 0) + NAME
         layout.top = head + (REMARK + 6 if any(lane.label for lane in layout.lanes) else 0) + 10
         y = layout.top + 20
         if any(self.ladder.initial):
             y += LINE + 4
         self.free = [y] * len(layout.lanes)
         before: Moment | None = None
-        for group in _groups(self.ladder.moments()):
+        for group in _groups(_with_missed(self.ladder)):
             if before is not None and not isinstance(before.item, Gap):
                 y = self._advance(y, group[0].time - before.time)
             before = group[0]
             first = y
             ys = [self._put(moment, first) for moment in group]
             y = max(ys)
-            layout.ticks.append(Tick(self.ladder.since(before.time), min(ys)))
+            text = self.ladder.since(before.time)
+            if not layout.ticks or layout.ticks[-1].text != text:
+                layout.ticks.append(Tick(text, min(ys)))
         layout.bottom = max([y, *self.free], default=y) + 16
         layout.height = layout.bottom + _MARGIN
 
@@ -282,7 +315,7 @@ class _Heights:
             elif item.arrives == item.sent:
                 y = max(y, self.sent[item])
             y = self._at(item.destination, y, "arrival", item.ends, item)
-            self.arrived[item] = y
+            (self.missed if item.lost else self.arrived)[item] = y
             return y
         y = self._at(item.source, y, "departure", item.starts, item)
         self.sent[item] = y
@@ -300,6 +333,24 @@ class _Heights:
             self.free[column] = y + _line_count(remarks) * LINE
         self.last[column, kind] = y + (_MARKS if arrow is not None and arrow.marks else 0)
         return y
+
+
+def _with_missed(ladder: Ladder) -> list[Moment]:
+    """All moments, and those at which lost arrows would have arrived after another one that left with them: there is
+    room for them too, so that they are parallel."""
+    moments = ladder.moments()
+    before: Arrow | None = None
+    for arrow in ladder.arrows():
+        if not arrow.lost and not arrow.marks:
+            before = arrow
+        elif arrow.lost and before is not None and _together(before, arrow):
+            moments.append(Moment(arrow, before.arrives, before.arrival_order, True))
+    moments.sort(key=lambda each: (each.time, each.order))
+    return moments
+
+
+def _together(one: Arrow, other: Arrow) -> bool:
+    return (one.source, one.destination, one.sent) == (other.source, other.destination, other.sent)
 
 
 def _groups(moments: list[Moment]) -> list[list[Moment]]:
@@ -344,8 +395,8 @@ def _place_arrow(layout: Layout, arrow: Arrow, heights: _Heights) -> None:
     if arrow in heights.arrived:
         end = end_x, heights.arrived[arrow]
     else:
-        end = _lost_end(layout, begin, end_x, arrow)
-    placed = PlacedArrow(arrow, begin, end)
+        end = _lost_end(begin, end_x, arrow, _usual_fall(layout, arrow, heights))
+    placed = PlacedArrow(arrow, begin, end, end_x)
     if arrow.source == arrow.destination:
         _bend(layout, placed)
     layout.arrows.append(placed)
@@ -366,11 +417,32 @@ def _edge(lane: Lane, right: bool) -> float:
     return lane.right if right else lane.left
 
 
-def _lost_end(layout: Layout, begin: Point, end_x: float, arrow: Arrow) -> Point:
-    whole = abs(end_x - begin[0])
-    needed = (text_width(label_of(arrow), LABEL) + 44) / whole if whole else 0.0
+def _usual_fall(layout: Layout, arrow: Arrow, heights: _Heights) -> float:
+    """How far a lost arrow would come down: as far as the nearest one that flies beside it, so that they are
+    parallel."""
+    beside = [
+        each
+        for each in heights.arrived
+        if (each.source, each.destination) == (arrow.source, arrow.destination)
+        and each.sent <= arrow.sent < each.arrives
+        and not each.marks
+    ]
+    if arrow in heights.missed:
+        return heights.missed[arrow] - heights.sent[arrow]
+    if not beside:
+        return layout.slant
+    nearest = min(beside, key=lambda each: abs(each.order - arrow.order))
+    return heights.arrived[nearest] - heights.sent[nearest]
+
+
+def _lost_end(begin: Point, end_x: float, arrow: Arrow, fall: float) -> Point:
+    whole = abs(end_x - begin[0]) or 1.0
+    needed = (text_width(label_of(arrow), LABEL) + 44) / whole
+    left = 1 - (text_width(arrow.lost, LABEL - 1) + 20) / whole  # so that the reason has room before the lifeline
     share = min(max(_LOST_AT, needed), 0.9)
-    return begin[0] + (end_x - begin[0]) * share, begin[1] + layout.slant * share
+    if needed <= left:
+        share = min(share, left)
+    return begin[0] + (end_x - begin[0]) * share, begin[1] + fall * share
 
 
 def _place_remarks(layout: Layout, remarks: list[Remark], y: float) -> None:

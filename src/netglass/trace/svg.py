@@ -11,7 +11,7 @@ from netglass.trace.geometry import Point
 from netglass.trace.items import DROP, NOTE, QUEUE, STATE, TIMER, Arrow
 from netglass.trace.labels import LABEL, Label, PlacedArrow
 from netglass.trace.ladder import Ladder
-from netglass.trace.layout import Band, Cut, Lane, Layout, PlacedGap, PlacedRemark, lay_out
+from netglass.trace.layout import Band, Cut, Lane, Layout, PlacedGap, PlacedRemark, cut_text, lay_out, note_corners
 from netglass.trace.palette import STATES, rules
 
 _FONTS: Final = "'Helvetica Neue',Helvetica,Arial,'Liberation Sans','DejaVu Sans',sans-serif"
@@ -38,7 +38,7 @@ def draw(ladder: Ladder, title: str = "", interactive: bool = False) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'class="netglass" role="img" font-family="{_FONTS}">',
-        f"<title>{escape(title or 'Ladder of ' + ', '.join(ladder.hosts))}</title>",
+        f"<title>{escape(title.replace(chr(10), ' ') or 'Ladder of ' + ', '.join(ladder.hosts))}</title>",
         f"<style>\n{_SHAPES}\n{rules(False)}\n",
         f"@media (prefers-color-scheme:dark){{\n{rules(True)}\n}}\n" if not interactive else "",
         "</style>",
@@ -88,9 +88,11 @@ def _line(a: Point, b: Point, classes: str) -> str:
 
 
 def _title(layout: Layout) -> list[str]:
-    if not layout.title:
-        return []
-    return [_text(18, 18 + place.TITLE * 0.8, place.TITLE, escape(layout.title), "ng-ink ng-bold")]
+    first = 18 + place.TITLE * 0.8
+    return [
+        _text(18, first + number * place.TITLE_LINE, place.TITLE, escape(line), "ng-ink ng-bold")
+        for number, line in enumerate(layout.title)
+    ]
 
 
 def _axis(layout: Layout) -> list[str]:
@@ -279,9 +281,7 @@ def _cut(layout: Layout, cut: Cut) -> str:
         parts.append(f'<polygon points="{_points(corners)}" class="ng-paper"/>')
         parts.append(_line(corners[0], corners[1], f"{ink} ng-axis"))
         parts.append(_line(corners[3], corners[2], f"{ink} ng-axis"))
-    middle = _middle(layout)
-    text = f"{human(cut.duration)} later"
-    parts.append(_text(middle, cut.y + 4, place.REMARK, text, "ng-soft ng-slanted ng-halo", "middle"))
+    parts.append(_note(layout, cut_text(cut), place.REMARK, cut.y, "ng-soft ng-slanted"))
     return "".join(parts)
 
 
@@ -297,11 +297,15 @@ def _gap(layout: Layout, placed: PlacedGap) -> str:
                 for step in (-10, -3, 4, 11)
             ]
             parts += dots
-    middle = _middle(layout)
-    parts.append(_text(middle, placed.y + 4, LABEL, escape(placed.gap.text), "ng-soft ng-halo", "middle"))
+    parts.append(_note(layout, placed.gap.text, LABEL, placed.y, "ng-soft"))
     return "".join(parts)
 
 
-def _middle(layout: Layout) -> float:
-    """Of the first field."""
-    return (layout.lanes[0].right + layout.lanes[min(1, len(layout.lanes) - 1)].left) / 2
+def _note(layout: Layout, text: str, size: float, y: float, classes: str) -> str:
+    """Words between the lifelines, on paper of their own: an arrow may pass behind them."""
+    (left, top), (right, _), (_, bottom), _ = note_corners(layout, text, size, y)
+    ground = (
+        f'<rect x="{_number(left)}" y="{_number(top)}" width="{_number(right - left)}" '
+        f'height="{_number(bottom - top)}" class="ng-paper"/>'
+    )
+    return ground + _text((left + right) / 2, y + 4, size, escape(text), classes, "middle")
