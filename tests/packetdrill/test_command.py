@@ -57,9 +57,27 @@ def test_verbose(good: str) -> None:
 
 def test_options_of_the_language_pass_through(good: str) -> None:
     assert run("--mtu=1400", "--non_fatal=syscall", "-D", "SIZE=1", good).stdout.startswith("warning: ")
-    result = run("--frobnicate=7", good)
-    assert result.exit_code == 1
-    assert "there is no such option" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--frobnicate=7"], "--frobnicate=7: there is no such option"),
+        (["--mtu=many"], "--mtu=many: "),
+        (["-D", "SIZE"], "write -D NAME=value"),
+    ],
+)
+def test_a_wrong_option_is_no_failed_script(good: str, words: list[str], told: str) -> None:
+    result = run(*words, good)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("netglass packetdrill: --")
+    assert told in result.stderr
+
+
+def test_the_help_tells_the_tolerance() -> None:
+    told = run("--help").stdout
+    assert "12.5 %" in told
+    assert "FILE..." not in told
 
 
 def test_nothing_to_play(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from dataclasses import asdict, dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
 from typing import Annotated
 
 import typer
@@ -78,6 +78,39 @@ def steps(interface: Interface) -> list[tuple[str, str, str]]:
     return [(what, digits(int(value), width, prefix), str(value)) for what, value in rows]
 
 
+def read(text: str) -> Interface:
+    """What `text` says, or in words what is wrong with it."""
+    address, slash, prefix = text.partition("/")
+    if "%" in address:
+        raise typer.BadParameter(
+            f"{address}: a zone (what is behind %) belongs to one host, and to no network; leave it out"
+        )
+    try:
+        plain = ip_address(address)
+    except ValueError:
+        raise typer.BadParameter(f"{address!r} is no address; write it like 117.128.134.111/20") from None
+    bits = plain.max_prefixlen
+    example = 24 if bits == 32 else 64
+    if not slash:
+        raise typer.BadParameter(f"{address} has no prefix length; write it like {address}/{example}")
+    if not is_prefix(prefix, bits):
+        mask = ", or a mask of ones followed by zeros, such as 255.255.255.0" if bits == 32 else ""
+        raise typer.BadParameter(f"behind the / stands a length from 0 to {bits}{mask}; not {prefix!r}")
+    return ip_interface(text)
+
+
+def is_prefix(text: str, bits: int) -> bool:
+    """A length; for IPv4 also a mask. Not a wildcard mask such as 0.0.0.255: the same digits would mean the opposite."""
+    if text.isascii() and text.isdecimal():
+        return int(text) <= bits
+    try:
+        mask = int(IPv4Address(text))
+    except ValueError:
+        return False
+    holes = ~mask & 0xFFFFFFFF
+    return bits == 32 and holes & (holes + 1) == 0
+
+
 def cidr(
     address: Annotated[
         str, typer.Argument(help="An address with a prefix length or a mask, such as 117.128.134.111/20.")
@@ -85,12 +118,7 @@ def cidr(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Network, mask, broadcast and host range of an address, worked out step by step."""
-    if "/" not in address:
-        raise typer.BadParameter(f"{address} has no prefix length; write it like {address}/24")
-    try:
-        interface = ip_interface(address)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}; write it like 117.128.134.111/20") from None
+    interface = read(address)
     block = block_of(interface)
     worked = steps(interface)
     if json:

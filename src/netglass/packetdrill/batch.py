@@ -10,8 +10,8 @@ from pathlib import Path
 from netglass.errors import MisuseError
 from netglass.packetdrill.result import Failure, Result
 from netglass.packetdrill.runner import Say, run_script
-from netglass.packetdrill.script import Setting
-from netglass.packetdrill.settings import SWITCHES
+from netglass.packetdrill.script import ScriptError, Setting
+from netglass.packetdrill.settings import SWITCHES, read_settings
 from netglass.probe import Probe
 from netglass.times import human
 
@@ -32,6 +32,14 @@ def split_arguments(arguments: Iterable[str]) -> tuple[list[Path], list[Setting]
             value = next(rest, "")
         settings.append(Setting(name, value, _FROM_COMMAND_LINE))
     return files, settings
+
+
+def check_settings(settings: Iterable[Setting]) -> None:
+    """MisuseError if no script could be played with these: an error of the command line, and of no script."""
+    try:
+        read_settings((), settings, "")
+    except ScriptError as error:
+        raise MisuseError(error.problem) from None
 
 
 def scripts(paths: Iterable[Path]) -> list[Path]:

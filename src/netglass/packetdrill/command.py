@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from netglass.errors import MisuseError
-from netglass.packetdrill.batch import play, play_all, scripts, split_arguments, summary
+from netglass.packetdrill.batch import check_settings, play, play_all, scripts, split_arguments, summary
 from netglass.packetdrill.bench import HOST, SCRIPT
 from netglass.packetdrill.result import Result
 from netglass.packetdrill.script import Setting
@@ -27,7 +27,7 @@ def packetdrill(
     arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="Scripts, or directories of *.pkt files. Options of packetdrill itself go with them, such as "
             "--ip_version=ipv6 --mtu=1280 --tolerance_usecs=10000 --tcp_ts_tick_usecs=1000 --non_fatal=packet.",
         ),
@@ -44,17 +44,21 @@ def packetdrill(
 ) -> None:
     """Play packetdrill scripts against the stack, in virtual time.
 
-    Exit status: 0 if all pass, 1 if one fails, 2 if there is nothing to play.
+    A packet or a call may come early or late by 4 ms, or by 12.5 % of the time since the event before it, whichever is
+    more; --tolerance_usecs=N and --tolerance_percent=N say otherwise.
+
+    Exit status: 0 if all pass, 1 if one fails, 2 if there is nothing to play or an option is wrong.
     """
     try:
         names, settings = split_arguments(arguments)
+        settings += [Setting("define", each, 0) for each in define or []]
+        check_settings(settings)
         files = scripts(names)
         if pcapng is not None and len(files) > 1:
             raise MisuseError(f"--pcapng takes one script; these are {len(files)}")
     except MisuseError as error:
         typer.echo(f"netglass packetdrill: {error}", err=True)
         raise typer.Exit(_MISUSED) from None
-    settings += [Setting("define", each, 0) for each in define or []]
     watched = verbose or ladder or pcapng is not None
     played = _play_watched(files, settings, verbose, ladder, pcapng) if watched else play_all(files, settings, jobs)
     results: list[Result] = []

@@ -172,7 +172,7 @@ def _init_scripts(settings: Settings, value: str) -> None:
 def _define(settings: Settings, value: str) -> None:
     name, sign, text = value.partition("=")
     if not sign:
-        raise ValueError("write --define=NAME=value")
+        raise ValueError("a word and what stands for it: write -D NAME=value")
     settings.defines[name] = text
 
 
