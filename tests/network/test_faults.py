@@ -434,3 +434,11 @@ def test_every_fault_says_its_name():
 def test_a_fault_wants_a_matcher(make):
     with pytest.raises((MisuseError, TypeError), match=r"netglass\.match|object expected"):
         make("syn")
+
+
+@pytest.mark.parametrize("module", [faults, match])
+def test_what_may_be_named_is_listed(module):
+    assert dir(module) == sorted(module.__all__)
+    assert all(hasattr(module, name) for name in module.__all__)
+    assert "ALL" in module.__all__
+    assert not {"Final", "annotations", "MisuseError"} & set(dir(module))

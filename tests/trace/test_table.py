@@ -85,3 +85,11 @@ a                 1
 b                 1
 """
     )
+
+
+def test_a_host_tells_its_own_sockets_and_counters():
+    net, client, server = half_open()
+    assert netstat(server) == netstat(server.netstat())
+    assert ss(client) == ss(client.netstat())
+    net.run()
+    assert counters(server) == counters(server.core.counters.counts)

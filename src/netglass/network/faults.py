@@ -17,7 +17,7 @@ from abc import abstractmethod
 from netglass.build import mypyc_attr
 from netglass.errors import MisuseError
 from netglass.network.fault import DROP, PASS, Fault, Names, Verdict
-from netglass.network.match import Matcher, Sightings, after_bytes, anything
+from netglass.network.match import ALL, Matcher, Sightings, after_bytes, anything
 from netglass.network.units import Share, share
 from netglass.rng import Rng
 from netglass.times import NEVER, duration, human
@@ -31,6 +31,26 @@ def check_matcher(matcher: object) -> None:
         raise MisuseError(
             f"which packets is said by netglass.match, such as match.syn or match.data; this is {matcher!r}"
         )
+
+
+__all__ = [
+    "ALL",
+    "blackhole",
+    "burst_loss",
+    "corrupt",
+    "corruption",
+    "delay",
+    "drop",
+    "duplicate",
+    "duplication",
+    "loss",
+    "reorder",
+    "reset",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

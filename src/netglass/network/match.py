@@ -26,6 +26,33 @@ from netglass.wire.udp import UdpDatagram
 ALL: Final = 1 << 32
 """`times=ALL`: every time."""
 
+__all__ = [
+    "ALL",
+    "after_bytes",
+    "anything",
+    "data",
+    "fin",
+    "from_",
+    "icmp",
+    "payload",
+    "port",
+    "pure_ack",
+    "rst",
+    "segment",
+    "syn",
+    "syn_ack",
+    "tcp",
+    "third_ack",
+    "to",
+    "udp",
+    "where",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _FlowKey = tuple[bytes, int, bytes, int]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from netglass.host.table import SocketEntry
+from netglass.sockets.place import Place
 from netglass.times import NEVER, SECOND
 from netglass.wire.address import text as address_text
 
@@ -36,11 +37,15 @@ _NETSTAT_TIMERS: Final[dict[str, str]] = {
 }
 
 
-def netstat(entries: Sequence[SocketEntry], now: int | None = None) -> str:
+Sockets = Place | Sequence[SocketEntry]
+"""A host, or what its `netstat()` told."""
+
+
+def netstat(entries: Sockets, now: int | None = None) -> str:
     """As `netstat -ant` writes them; with `now` as `netstat -anto` does, with the timers: (seconds left/retries/0)."""
     heads = ["Proto", "Recv-Q", "Send-Q", "Local Address", "Foreign Address", "State"]
     rows: list[list[str]] = []
-    for each in entries:
+    for each in _listed(entries):
         row = [each.proto, str(each.recv_q), "0" if each.state == "LISTEN" else str(each.send_q)]
         row += [_ends(each, each.local, each.local_port), _ends(each, each.remote, each.remote_port)]
         row.append(_NETSTAT_NAMES.get(each.state, each.state))
@@ -50,7 +55,7 @@ def netstat(entries: Sequence[SocketEntry], now: int | None = None) -> str:
     return table([*heads, "Timer"] if now is not None else heads, rows, right=(1, 2))
 
 
-def ss(entries: Sequence[SocketEntry]) -> str:
+def ss(entries: Sockets) -> str:
     """As `ss -antu` writes them: of a listener, Recv-Q is the accept queue and Send-Q its backlog."""
     heads = ["Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port"]
     rows = [
@@ -62,14 +67,19 @@ def ss(entries: Sequence[SocketEntry]) -> str:
             _ends(each, each.local, each.local_port),
             _ends(each, each.remote, each.remote_port),
         ]
-        for each in entries
+        for each in _listed(entries)
     ]
     return table(heads, rows, right=(2, 3))
 
 
-def counters(counts: Mapping[str, int]) -> str:
-    """Names and how often, the most frequent first."""
-    rows = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+def _listed(entries: Sockets) -> Sequence[SocketEntry]:
+    return entries.core.sockets() if isinstance(entries, Place) else entries
+
+
+def counters(counts: Place | Mapping[str, int]) -> str:
+    """Names and how often, the most frequent first: of a host, or of any counters."""
+    found = counts.core.counters.counts if isinstance(counts, Place) else counts
+    rows = sorted(found.items(), key=lambda each: (-each[1], each[0]))
     return table(["Counter", "Times"], [[name, f"{count:,}"] for name, count in rows], right=(1,))
 
 
