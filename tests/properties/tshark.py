@@ -165,8 +165,19 @@ def window_moved(seen: Seen) -> bool:
 
 
 def asks(seen: Seen) -> bool:
-    """A probe of ours is empty; a repeated single byte looks the same."""
-    return seen.carried.probe or (seen.carried.length <= 1 and sent_again(seen))
+    """A probe of ours is empty; a repeated single byte looks the same. So does a plain ACK of a new connection whose
+    numbers begin where those of the one before did."""
+    return seen.carried.probe or (seen.carried.length <= 1 and sent_again(seen)) or begun_again(seen)
+
+
+def begun_again(seen: Seen) -> bool:
+    me = seen.carried
+    syns = [
+        each
+        for each in seen.trace.by_flow[me.flow]
+        if each.order < me.order and each.segment is not None and each.segment.flags & SYN and not each.retransmission
+    ]
+    return len(syns) > 1 and me.length == 0
 
 
 def asked(seen: Seen) -> bool:

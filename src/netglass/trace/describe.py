@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from netglass.errors import MisuseError
+from netglass.trace.records import UNKNOWN
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, TcpSegment, flag_text
@@ -12,9 +13,6 @@ from netglass.wire.udp import UdpDatagram
 
 if TYPE_CHECKING:
     from netglass.trace.transmissions import Transmission
-
-UNKNOWN: Final = -1
-"""A relative sequence number that has no known base."""
 
 _LETTERS: Final[dict[str, int]] = {
     "S": SYN,

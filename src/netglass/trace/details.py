@@ -7,9 +7,9 @@ from typing import Any
 from netglass.probe import TcbSnapshot
 from netglass.tcp.congestion.base import UNLIMITED
 from netglass.times import NEVER, human
-from netglass.trace.describe import UNKNOWN
 from netglass.trace.items import Arrow, Gap, Remark
 from netglass.trace.ladder import Ladder
+from netglass.trace.records import UNKNOWN
 from netglass.trace.transmissions import Transmission
 from netglass.wire.address import text as address_text
 from netglass.wire.packet import packet_bytes, packet_size

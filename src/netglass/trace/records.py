@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from netglass.probe import Flow, TcbSnapshot
 from netglass.times import NEVER
 from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import TcpSegment
 from netglass.wire.udp import UdpDatagram
+
+UNKNOWN: Final = -1
+"""A relative sequence number that has no known base."""
 
 
 class Event:

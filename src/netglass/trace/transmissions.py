@@ -15,8 +15,8 @@ from typing import Final
 
 from netglass.probe import Flow, TcbSnapshot
 from netglass.times import NEVER
-from netglass.trace.describe import UNKNOWN
 from netglass.trace.records import (
+    UNKNOWN,
     Carried,
     Done,
     Dropped,
