@@ -48,7 +48,8 @@ def attributes(kind: type) -> tuple[str, ...]:
 def everything(thing: Connection | Listener) -> dict[str, object]:
     """All that `thing` holds, as values to compare."""
     block = thing.tcb if isinstance(thing, Connection) else thing
-    found = {name: getattr(block, name) for name in attributes(type(block))}
+    kind: type = type(block)
+    found = {name: getattr(block, name) for name in attributes(kind)}
     if isinstance(thing, Connection):
         recovery = thing.tcb.recovery
         found["congestion window"] = recovery.cc.cwnd

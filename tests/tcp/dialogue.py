@@ -20,6 +20,7 @@ from netglass.tcp.connection import Connection, open_connection
 from netglass.tcp.state import State
 from netglass.tcp.tcb import Counters, Tcb
 from netglass.times import NEVER, duration
+from netglass.wire.checksum import Buffer
 from netglass.wire.seq import wrap
 from netglass.wire.tcp import ABSENT, ACK, FIN, SYN, TcpOptions, TcpSegment, flag_text
 
@@ -80,7 +81,7 @@ class Tcp:
         flags: int,
         seq: int,
         ack: int = 0,
-        data: bytes = b"",
+        data: Buffer = b"",
         window: int = 65535,
         options: TcpOptions | None = None,
         ts: tuple[int, int] | None = None,
