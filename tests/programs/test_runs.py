@@ -1,6 +1,7 @@
 """A run as a whole: its programs, what it replaces and puts back, and that it is the same every time."""
 
 import _thread
+import asyncio
 import gc
 import importlib
 import os
@@ -200,6 +201,52 @@ def test_a_module_imported_in_a_run_has_the_real_things_after_it(tmp_path, monke
     assert module.Lock is threading.Lock
 
 
+HELD_BEFORE = """
+import functools, socket, time
+
+def logged(function):
+    @functools.wraps(function)
+    def wrapper(*args):
+        return function(*args)
+    return wrapper
+
+def later(method):
+    def wrapper(self, *args):
+        return method(self.sock, *args)
+    return wrapper
+
+class Wrapped:
+    recv = later(socket.socket.recv)
+    send = staticmethod(logged(logged(socket.socket.send)))
+    def __init__(self, sock):
+        self.sock = sock
+
+now = logged(time.monotonic)
+"""
+
+
+def test_what_functions_have_closed_over_is_found(tmp_path, monkeypatch):
+    (tmp_path / "held_before.py").write_text(HELD_BEFORE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    held = importlib.import_module("held_before")
+
+    def main():
+        time.sleep(5)
+        one, two = socket.socketpair()
+        with one, two:
+            held.Wrapped.send(one, b"hello")
+            return held.now(), held.Wrapped(two).recv(100)
+
+    try:
+        for _ in range(2):
+            assert netglass.run(lab(), main) == (100005, b"hello")
+            assert held.Wrapped.recv.__closure__[0].cell_contents is socket.socket.recv
+            assert abs(held.now() - time.monotonic()) < 100
+            assert "netglass" not in repr(socket.socket.recv)
+    finally:
+        del sys.modules["held_before"]
+
+
 def test_what_the_program_replaced_itself_stays():
     def main():
         time.sleep = stand_in
@@ -266,6 +313,60 @@ def kernels():
     from netglass.programs.kernel import Kernel, Task
 
     return sum(isinstance(each, (Kernel, Task)) for each in gc.get_objects())
+
+
+# -- the end of what still goes on
+
+
+def test_a_server_of_asyncio_that_is_stopped_ends_in_order(capfd):
+    ended = []
+
+    async def work():
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            await asyncio.sleep(0.5)
+            ended.append("work")
+
+    async def serve():
+        await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.1)
+        task = asyncio.create_task(work())
+        try:
+            await task
+        finally:
+            ended.append("serve")
+
+    net = Network(seed=1)
+    netglass.spawn(net.host("server"), lambda: asyncio.run(serve()), daemon=True)
+    netglass.run(net.host("client"), lambda: time.sleep(1))
+    gc.collect()
+    assert sorted(ended) == ["serve", "work"]
+    assert net.now() == 1_500_000_000
+    assert capfd.readouterr() == ("", "")
+
+
+def test_who_does_not_end_in_a_second_is_ended():
+    ended = []
+
+    def stubborn():
+        try:
+            threading.Event().wait()
+        finally:
+            try:
+                time.sleep(1000)
+            finally:
+                ended.append(time.monotonic())
+
+    net = Network(seed=1)
+    netglass.spawn(net.host("server"), stubborn, daemon=True)
+    netglass.run(net.host("client"), lambda: time.sleep(1))
+    assert ended == [100_002]
+
+
+def test_a_thread_that_had_not_begun_does_not_begin_at_the_end():
+    begun: list[int] = []
+    netglass.run(lab(), lambda: _thread.start_new_thread(begun.append, (1,)))
+    assert begun == []
 
 
 # -- the same every time

@@ -12,7 +12,7 @@ from typing import Any, Final
 from netglass.programs import descriptors, files, names, select, socket, tls, tls_random
 from netglass.programs.descriptors import Descriptors
 from netglass.programs.kernel import Kernel
-from netglass.programs.patches import Patch
+from netglass.programs.patches import Alias, Patch
 
 
 def patches(kernel: Kernel) -> list[Patch]:
@@ -33,6 +33,12 @@ def patches(kernel: Kernel) -> list[Patch]:
         Patch(ssl.SSLContext, "sslsocket_class", tls.LabSSLSocket, aliases=False),
         Patch(ssl.SSLContext, "_wrap_socket", tls.wrap_socket, aliases=False),
     ]
+
+
+def methods() -> list[Alias]:
+    """`socket.socket.recv` and its like, which some libraries take from the class when they are imported."""
+    theirs, ours = vars(standard_socket.SocketType), vars(socket.LabSocket)
+    return [Alias(theirs[name], ours[name]) for name in theirs.keys() & ours.keys() if not name.startswith("__")]
 
 
 _FUNCTIONS: Final = ("socketpair", "dup", "close", "getdefaulttimeout", "setdefaulttimeout")

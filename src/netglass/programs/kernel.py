@@ -17,7 +17,7 @@ from netglass.programs import raw
 from netglass.programs.context import Context
 from netglass.programs.raw import Started, get_ident
 from netglass.sockets.place import Place
-from netglass.times import NEVER
+from netglass.times import NEVER, SECOND
 from netglass.world import Waker, World
 
 SPINS: Final = 1000
@@ -25,6 +25,9 @@ SPINS: Final = 1000
 loops until the time has come must see it come."""
 
 SPIN_TIME: Final = 1000  # ns
+
+GRACE: Final = SECOND
+"""For what a task does when it is told to end: cancel coroutines, close connections. In the world's time."""
 
 STUBBORN: Final = 100
 """How often a task that is to end may catch `Stopped` and wait again, before it is left behind."""
@@ -138,6 +141,8 @@ class Kernel:
         self.programs: list[Task] = []  # spawned by name, so that their errors matter
         self.deterministic_tls: bool = False
         self.left_behind: list[Task] = []  # would not end
+        self.ended_badly: bool = False  # a task that was told to end failed at that
+        self.interrupt: Callable[[], bool] = _not_interrupted  # tells the running task to end in a way of its own
         self.report: Callable[[Kernel], str] = plain_report
         self.report_cycle: Callable[[list[Task]], str] = plain_cycle
         self.context: Context = Context()  # of the program that runs
@@ -148,6 +153,7 @@ class Kernel:
         self.bite: str = ""  # the watchdog's report, once it has bitten
         self._ending: Started | None = None  # the thread that gave the baton away at its end, until it is gone
         self._passing: bool = False  # time passes: whoever is woken interrupts that
+        self._ends: bool = False  # all tasks but the main one have been told to end
         self._over: bool = False  # every wait ends with Stopped
         self._begun: bool = False
         self._unstarted: list[tuple[Task, Callable[[], None]]] = []
@@ -225,6 +231,8 @@ class Kernel:
         if task.thrown is not None:
             error = task.thrown
             task.thrown = None
+            if self._ends and not self._over and self.interrupt():
+                return True
             raise error
         return task.woken
 
@@ -410,12 +418,15 @@ class Kernel:
     def _body(self, task: Task, call: Callable[[], None]) -> None:
         self._take_baton(task)
         try:
-            if not self._over:
+            if task.thrown is None and not self._over:
                 call()
         except Stopped:
             pass
         except BaseException as error:
-            task.error = error
+            if self._ends:
+                self.ended_badly = True  # nobody will ask, and it would keep alive what the program left behind
+            else:
+                task.error = error
         finally:
             self._end(task)
 
@@ -448,8 +459,29 @@ class Kernel:
             others = [task for task in self.tasks if task is not me and not task.daemon]
 
     def stop_others(self) -> None:
-        """Ends all tasks but the main one: `Stopped` is raised where they wait."""
-        self._over = True
+        """Ends all tasks but the main one: `Stopped` is raised where they wait. They have GRACE to put things away;
+        after that, whatever they wait for raises it again."""
+        self._ends = True
+        try:
+            if not self.bite:
+                self._tell_others()
+        finally:
+            self._over = True
+            self._stop_remaining()
+
+    def _tell_others(self) -> None:
+        me = self.main
+        for task in self.tasks[1:]:
+            self.throw(task, Stopped())
+        deadline = self.world.now() + GRACE
+        try:
+            while len(self.tasks) > 1 and self.world.now() < deadline:
+                self.tasks[1].joiners.append(me)
+                self._park(me, f"the end of {self.tasks[1].name}", deadline)
+        except (Exception, Stopped):
+            return  # of the network, or the watchdog's: the run is over, and what it came to is known
+
+    def _stop_remaining(self) -> None:
         me = self.main
         for task in [task for task in self.tasks if task is not me]:
             if task in self.tasks:
@@ -482,6 +514,10 @@ class Kernel:
         self._ready.clear()
         self._hand_over(self.main)
         task.gate.acquire()
+
+
+def _not_interrupted() -> bool:
+    return False
 
 
 def plain_report(kernel: Kernel) -> str:

@@ -2,15 +2,15 @@
 
 A `Patch` names a place: (module or class, name) and what stands there during a run. Because `from time import
 monotonic` is everywhere, whoever holds the same object under another name gets the replacement too: the names of all
-modules, the attributes of their classes, the defaults of their functions. Modules are searched once; later only new
-ones and those that have grown.
+modules, the attributes of their classes, the defaults of their functions and what these have closed over. Modules are
+searched once; later only new ones and those that have grown.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from types import FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any, Final, NamedTuple, cast
 
 _MISSING: Final = object()
@@ -25,11 +25,18 @@ class Patch(NamedTuple):
     aliases: bool = True  # other names of the same object change too
 
 
+class Alias(NamedTuple):
+    """A method of something that a `Patch` replaces: whoever took it from there gets that of the replacement."""
+
+    original: object
+    replacement: object
+
+
 class Spot(NamedTuple):
-    """A name that holds something that is replaced: an attribute of `owner`, or a default of a function."""
+    """A name that holds something that is replaced: an attribute of `owner`, a default of a function, or a cell."""
 
     owner: Any
-    name: str  # "" : the function's __defaults__, "*": its __kwdefaults__
+    name: str  # "" : the function's __defaults__, "*": its __kwdefaults__; of a cell: "cell_contents"
 
 
 class Known(NamedTuple):
@@ -77,18 +84,34 @@ class Aliases:
             if id(value) in wanted:
                 spots.append(Spot(module, key))
             elif isinstance(value, FunctionType):
-                self._search_defaults(value, spots)
+                self._search_function(value, spots)
             elif isinstance(value, type) and value.__module__ == name:
                 self._search_class(value, spots)
         return spots
 
     def _search_class(self, owner: type, spots: list[Spot]) -> None:
         for key, value in list(vars(owner).items()):
-            plain = value.__func__ if isinstance(value, staticmethod) else value
-            if id(plain) in self._wanted:
+            plain = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
+            if id(plain) in self._wanted and getattr(plain, "__objclass__", None) is not owner:
                 spots.append(Spot(owner, key))
             elif isinstance(plain, FunctionType):
-                self._search_defaults(plain, spots)
+                self._search_function(plain, spots)
+
+    def _search_function(self, function: FunctionType, spots: list[Spot]) -> None:
+        """Its defaults, its closure, and the functions in that: decorators have closed over what they decorate."""
+        wanted = self._wanted
+        functions, cells = [function], set()
+        for each in functions:
+            self._search_defaults(each, spots)
+            for cell in each.__closure__ or ():
+                held = _held(Spot(cell, "cell_contents"))
+                if id(cell) in cells:
+                    continue
+                cells.add(id(cell))
+                if id(held) in wanted:
+                    spots.append(Spot(cell, "cell_contents"))
+                elif isinstance(held, FunctionType) and not held.__module__.startswith("netglass.programs"):
+                    functions.append(held)
 
     def _search_defaults(self, function: FunctionType, spots: list[Spot]) -> None:
         wanted = self._wanted
@@ -106,7 +129,7 @@ class Patched:
 
     __slots__ = ("_back", "_changed", "_patches")
 
-    def __init__(self, patches: list[Patch]) -> None:
+    def __init__(self, patches: list[Patch], methods: Iterable[Alias] = ()) -> None:
         self._patches: list[tuple[Patch, object]] = []
         self._back: dict[int, object] = {}  # id of a replacement -> the original
         forth: dict[int, object] = {}
@@ -119,7 +142,11 @@ class Patched:
                 forth[id(original)] = patch.replacement
                 self._back.setdefault(id(patch.replacement), original)
         aliased = [each for each in self._patches if each[0].aliases and not (each[1] is None or each[1] is _MISSING)]
-        _ALIASES.want([original for _, original in aliased] + [patch.replacement for patch, _ in aliased])
+        pairs = [Alias(original, patch.replacement) for patch, original in aliased] + list(methods)
+        for original, replacement in methods:
+            forth.setdefault(id(original), replacement)
+            self._back.setdefault(id(replacement), original)
+        _ALIASES.want([each for pair in pairs for each in pair])
         for patch, _ in self._patches:
             setattr(patch.owner, patch.name, patch.replacement)
         self._changed: list[Change] = _rebind(forth)
@@ -164,6 +191,11 @@ def _held(spot: Spot) -> Any:
         return spot.owner.__defaults__
     if spot.name == "*":
         return spot.owner.__kwdefaults__
+    if isinstance(spot.owner, CellType):
+        try:
+            return spot.owner.cell_contents
+        except ValueError:  # it is empty
+            return _MISSING
     return vars(spot.owner).get(spot.name, _MISSING)
 
 

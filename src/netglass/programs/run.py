@@ -11,7 +11,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Final
@@ -92,7 +94,7 @@ def _run_main(kernel: Kernel, main: Callable[..., Any], args: tuple[Any, ...]) -
 class Session:
     """Everything that is different while a run goes on, and its end."""
 
-    __slots__ = ("_allow", "_chance", "_cpus", "_host", "_kernel", "_limit", "_patched", "_seed")
+    __slots__ = ("_allow", "_chance", "_cpus", "_host", "_idle_threads", "_kernel", "_limit", "_patched", "_seed")
 
     def __init__(self, kernel: Kernel, host: Place, seed: int, limit: float, allow: frozenset[str]) -> None:
         self._kernel: Kernel = kernel
@@ -101,20 +103,23 @@ class Session:
         self._limit: float = limit
         self._allow: frozenset[str] = allow
         self._cpus: set[int] = set()
+        self._idle_threads: threads.IdleThreads | None = None
         self._patched: Patched | None = None
         self._chance: chance.Chance | None = None
 
     def __enter__(self) -> None:
         kernel = self._kernel
         kernel.before_threads = self._pin
+        kernel.interrupt = threads.interrupt_trio
         kernel.report = deadlock.report
         kernel.report_cycle = lambda cycle: deadlock.cycle_report(cycle, kernel.tasks)
         current.enter(kernel)
         try:
             self._chance = chance.Chance(self._seed)
             fence.put_up(self._allow)
-            self._patched = Patched(table(kernel, self._allow))
+            self._patched = Patched(table(kernel, self._allow), import_module("netglass.programs.calls").methods())
             kernel.begin(self._host)
+            self._idle_threads = threads.IdleThreads()
             WATCHDOG.watch(kernel, self._limit)
         except BaseException:
             self._leave()
@@ -124,20 +129,31 @@ class Session:
         self._cpus = pin()
 
     def __exit__(self, *error: object) -> None:
+        hook = sys.unraisablehook
+        sys.unraisablehook = _say_nothing
         try:
             self._kernel.stop_others()
+            if self._kernel.ended_badly:
+                gc.collect()
             descriptors.end()
         finally:
+            sys.unraisablehook = hook
             self._leave()
 
     def _leave(self) -> None:
         WATCHDOG.leave()
+        if self._idle_threads is not None:
+            self._idle_threads.leave()
         if self._patched is not None:
             self._patched.remove()
         current.leave()
         if self._chance is not None:
             self._chance.leave()
         unpin(self._cpus)
+
+
+def _say_nothing(unraisable: object) -> None:
+    """sys.unraisablehook while the last tasks of a run are ended: processes that are killed say nothing either."""
 
 
 def table(kernel: Kernel, allow: frozenset[str]) -> list[Patch]:

@@ -195,6 +195,40 @@ def leave_pools(kernel: Kernel) -> None:
         pools._shutdown = False
 
 
+class IdleThreads:
+    """Trio keeps threads that have nothing to do for its next run, in a list of the process. Those of a run end with
+    it, and it must not get any from outside."""
+
+    __slots__ = ("_outside",)
+
+    def __init__(self) -> None:
+        idle = _trios_idle_threads()
+        self._outside: dict[object, None] = dict(idle)
+        idle.clear()
+
+    def leave(self) -> None:
+        idle = _trios_idle_threads()
+        idle.clear()
+        idle.update(self._outside)
+
+
+def _trios_idle_threads() -> dict[object, None]:
+    cache = getattr(sys.modules.get("trio._core._thread_cache"), "THREAD_CACHE", None)
+    found = getattr(cache, "_idle_workers", None)
+    return found if isinstance(found, dict) else {}
+
+
+def interrupt_trio() -> bool:
+    """If the calling thread is in trio.run, this does what Ctrl-C does: everything is cancelled, in order. Any other
+    error out of its wait for events would leave all of it as it is."""
+    context = getattr(sys.modules.get("trio._core._run"), "GLOBAL_RUN_CONTEXT", None)
+    runner = getattr(context, "runner", None)
+    if runner is None or not hasattr(runner, "deliver_ki"):
+        return False
+    runner.deliver_ki()
+    return True
+
+
 _LOCK_KINDS: Final = (type(_thread.allocate_lock()), type(_thread.RLock()))
 _searched: dict[str, tuple[Any, int, list[str]]] = {}
 """Modules that were searched for locks: (module, how many names it had, names of locks)."""

@@ -28,6 +28,7 @@ from netglass.sockets.options import key
 from netglass.sockets.sockets import TO_CONNECT
 from netglass.times import NEVER
 from netglass.wire.checksum import Buffer
+from netglass.world import POLLERR
 
 Result = TypeVar("Result")
 
@@ -197,16 +198,13 @@ def _send_rest(
 ) -> int:
     while taken < len(view):
         rest = view[taken:]
-        more = insist(
-            run,
-            description,
-            number,
-            "send",
-            lambda rest=rest: description.send(rest, None, flags, run.now()),  # type: ignore[misc]
-            NO_TIMEOUT,
-            flags,
-        )
-        if more < 0:
+
+        def attempt(rest: memoryview = rest) -> int:
+            # What was taken is told first; the error stays for the next call.
+            return 0 if description.readiness() & POLLERR else description.send(rest, None, flags, run.now())
+
+        more = insist(run, description, number, "send", attempt, NO_TIMEOUT, flags)
+        if more <= 0:
             return taken
         run.flush(number)
         taken += more
