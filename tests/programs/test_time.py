@@ -1,6 +1,11 @@
 """Time in a run: virtual, ordered, and seen under every name that programs have for it."""
 
+import copy
+import datetime as dt
+import pickle
+import sys
 import time
+import warnings
 from time import monotonic as seconds_of_my_own
 
 import netglass
@@ -31,6 +36,54 @@ def test_the_date_is_the_same_in_every_run():
     first = netglass.run(lab(), main)
     assert first == netglass.run(lab(), main)
     assert first[1:] == ("2026-01-01", 1767225600.0)
+
+
+def test_dates_are_those_of_the_world_too():
+    def main():
+        time.sleep(1.5)
+        with warnings.catch_warnings(record=sys.version_info >= (3, 12)):
+            warnings.simplefilter("always")
+            utc = dt.datetime.utcnow()  # noqa: DTZ003
+        now = dt.datetime.now(dt.UTC)
+        assert utc == now.replace(tzinfo=None)
+        local = dt.datetime.now()  # noqa: DTZ005
+        assert local == dt.datetime.today() == dt.datetime.fromtimestamp(time.time())  # noqa: DTZ002, DTZ006
+        assert dt.date.today() == local.date()  # noqa: DTZ011
+        return now
+
+    assert netglass.run(lab(), main).isoformat() == "2026-01-01T00:00:01.500000+00:00"
+
+
+def test_a_date_is_exact_to_the_microsecond():
+    def main():
+        for number in range(1, 200):
+            time.sleep(0.001_001)
+            yield number * 1001 % 1_000_000, dt.datetime.now(dt.UTC).microsecond
+
+    pairs = netglass.run(lab(), lambda: list(main()))
+    assert [now for _, now in pairs] == [expected for expected, _ in pairs]
+
+
+class Moment(dt.datetime):
+    """A subclass gets its own kind."""
+
+
+def test_a_date_of_a_run_is_an_ordinary_date():
+    before = vars(dt.datetime)["now"]
+    real = dt.datetime.now(dt.UTC)
+
+    def main():
+        now = dt.datetime.now(dt.UTC)
+        assert type(now) is type(real) is dt.datetime
+        assert type(Moment.now(dt.UTC)) is Moment
+        assert pickle.loads(pickle.dumps(now)) == copy.copy(now) == now
+        assert isinstance(real, dt.datetime)
+        return now
+
+    assert (real - netglass.run(lab(), main)).total_seconds() != 0
+    assert vars(dt.datetime)["now"] is before
+    assert abs(dt.datetime.now(dt.UTC).timestamp() - time.time()) < 5
+    assert abs(Moment.now(dt.UTC).timestamp() - time.time()) < 5
 
 
 def test_an_imported_name_tells_the_same_time():

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Final
 
-from netglass.programs import chance, clock, current, deadlock, descriptors, fence, threads
+from netglass.programs import chance, clock, current, dates, deadlock, descriptors, fence, threads
 from netglass.programs.kernel import Kernel, Task
 from netglass.programs.patches import Patch, Patched
 from netglass.programs.watchdog import WATCHDOG, Hung
@@ -118,6 +118,7 @@ class Session:
             self._chance = chance.Chance(self._seed)
             fence.put_up(self._allow)
             self._patched = Patched(table(kernel, self._allow), import_module("netglass.programs.calls").methods())
+            dates.enter()
             kernel.begin(self._host)
             self._idle_threads = threads.IdleThreads()
             WATCHDOG.watch(kernel, self._limit)
@@ -142,6 +143,7 @@ class Session:
 
     def _leave(self) -> None:
         WATCHDOG.leave()
+        dates.leave()
         if self._idle_threads is not None:
             self._idle_threads.leave()
         if self._patched is not None:
