@@ -4,6 +4,9 @@
 Makes one environment with the pure package and one with the compiled package (below .check/), and runs ruff, mypy and
 the tests in the first, then the tests again in the second. Without a C compiler the second half is left out, and the
 summary says so.
+
+--only compat makes a third one, with the libraries that tests/compatibility runs on the stack; the other two skip those
+tests.
 """
 
 from __future__ import annotations
@@ -59,6 +62,15 @@ def compiled_steps(pytest_arguments: list[str]) -> list[Step]:
     ]
 
 
+def compat_steps(pytest_arguments: list[str]) -> list[Step]:
+    commands = environment("compat")
+    tests = [f"{commands}/python", "-m", "pytest", "tests/compatibility", *pytest_arguments]
+    return [
+        Step("install, libraries", [f"{commands}/pip", "install", "-qq", f"{ROOT}[test,compat]"]),
+        Step("tests, libraries", tests),
+    ]
+
+
 def why_not_compiled() -> str:
     """What this machine lacks to compile; empty if nothing."""
     if not shutil.which(os.environ.get("CC", "gcc")):
@@ -81,18 +93,22 @@ def run(step: Step) -> tuple[bool, str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["pure", "compiled"], help="one half of the checks")
+    parser.add_argument("--only", choices=["pure", "compiled", "compat"], help="one of the environments")
     parser.add_argument("pytest_arguments", nargs="*", metavar="...", help="handed to pytest, after --")
     options = parser.parse_args()
-    steps = [] if options.only == "compiled" else pure_steps(options.pytest_arguments)
-    lacking = why_not_compiled()
-    if options.only != "pure" and not lacking:
+    steps: list[Step] = []
+    if options.only in (None, "pure"):
+        steps += pure_steps(options.pytest_arguments)
+    lacking = why_not_compiled() if options.only in (None, "compiled") else ""
+    if options.only in (None, "compiled") and not lacking:
         steps += compiled_steps(options.pytest_arguments)
+    if options.only == "compat":
+        steps += compat_steps(options.pytest_arguments)
     results = [run(step) for step in steps]
 
     print("\n=== summary")
     print("\n".join(line for _, line in results))
-    if options.only != "pure" and lacking:
+    if lacking:
         print(f"left out: the compiled build, {lacking}")
     return 0 if all(passed for passed, _ in results) and not (options.only == "compiled" and lacking) else 1
 
