@@ -13,8 +13,11 @@ from typer.testing import CliRunner
 
 import netglass
 from netglass.cli.app import app
+from netglass.cli.printed import outcome_text
 from netglass.cli.show import own_options
-from netglass.experiments import NAMES
+from netglass.experiments import NAMES, by_name
+from netglass.times import SECOND
+from netglass.trace import read_capture
 
 
 def show(*words):
@@ -164,3 +167,114 @@ def test_a_reader_who_has_seen_enough_is_no_error():
     assert writer.stderr.read() == b""
     writer.stderr.close()
     assert writer.wait() == -signal.SIGPIPE
+
+
+# -- what goes into files
+
+
+def test_the_files_that_are_written_are_named(tmp_path):
+    path = tmp_path / "isn.svg"
+    result = show("isn-guessing", "--svg", str(path))
+    assert result.stderr == f"wrote {path}, {tmp_path / 'isn-2.svg'}\n"
+    assert {each.name for each in tmp_path.iterdir()} == {"isn.svg", "isn-2.svg"}
+    assert ">fixed initial sequence numbers</text>" in path.read_text(encoding="utf-8")  # on a line of its own
+
+
+def test_a_capture_is_one_hosts_and_says_where_the_ladder_begins(tmp_path):
+    path = tmp_path / "slow.pcapng"
+    told = show("slow-start", "--pcapng", str(path)).stderr
+    assert told == f"wrote {path} (as client sees it; the ladder begins at its 1 s)\n"
+    assert {each.interface for each in read_capture(path)} == {"client:eth0"}
+    assert [each.time for each in read_capture(path) if each.comments] == [SECOND]
+    show("slow-start", "--pcapng", str(path), "--vantage", "server")
+    assert {each.interface for each in read_capture(path)} == {"server:eth0"}
+    show("slow-start", "--pcapng", str(path), "--vantage", "all")
+    assert {each.interface for each in read_capture(path)} == {"client:eth0", "server:eth0"}
+
+
+def test_a_dash_is_the_terminal(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert show("handshake", "--svg", "-").stdout.startswith("<svg ")
+    assert show("handshake", "--mermaid", "-").stdout.startswith("sequenceDiagram\n")
+    assert show("handshake", "--html", "-").stdout.startswith("<!DOCTYPE html>")
+    assert show("handshake", "--pcapng", "-").stdout_bytes[:4] == b"\x0a\x0d\x0d\x0a"
+    assert json.loads(show("handshake", "--json", "-").stdout)["name"] == "handshake"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_has_the_ladder_as_it_is_and_says_its_units(tmp_path):
+    told = json.loads(show("close", "--json", "-").stdout)
+    (part,) = told["parts"]
+    fin = next(each for each in part["ladder"]["items"] if each["type"] == "arrow")
+    assert fin["arrives_ns"] - fin["sent_ns"] == 20_000_000
+    assert part["ladder"]["origin_ns"] >= 0
+    assert "ns" in told["units"]
+
+
+def test_the_page_has_the_table(tmp_path):
+    path = tmp_path / "old.html"
+    show("time-wait-old-duplicate", "--html", str(path))
+    assert "<td>no TIME-WAIT</td>" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["handshake", "--svg", "nowhere/a.svg"], "nowhere/a.svg cannot be written: there is no directory nowhere"),
+        (["handshake", "--html", "."], "cannot be written: it is a directory"),
+        (["handshake", "--svg", "a", "--html", "a"], "two forms cannot go to the same place"),
+        (["isn-guessing", "--svg", "-"], "isn-guessing has 2 parts, too many for the terminal; name a file"),
+        (["syn-flood", "--svg", "a.svg"], "syn-flood is a table; there is no ladder to draw"),
+        (["handshake", "--vantage", "all"], "name its file with --pcapng"),
+        (["handshake", "--pcapng", "a", "--vantage", "bob"], "nothing was recorded of a host 'bob'"),
+        (["handshake", "--width", "20"], "--width is 40 columns or more"),
+        (["--width", "-3"], "--width is 40 columns or more"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_anything_is_printed(words, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = show(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- how it looks
+
+
+def test_a_narrow_terminal_gets_the_narrowest_ladder(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    result = show("isn-guessing")
+    assert result.exit_code == 0
+    assert 40 < max(len(line) for line in result.stdout.splitlines()) < 75
+    assert show("isn-guessing", "--width", "40").exit_code == 0
+
+
+@pytest.mark.parametrize("width", ["40", "60"])
+def test_tables_are_as_narrow_as_what_they_stand_in(width):
+    result = show("time-wait-old-duplicate", "--width", width)
+    table = result.stdout[result.stdout.index("  set up") :]
+    assert max(len(line) for line in table.splitlines()) <= int(width)
+    assert "pay 200" in table
+
+
+@pytest.mark.parametrize("name", ["handshake", "close", "syn-flood"])
+def test_ascii_is_ascii_in_the_answer_too(name):
+    result = show(name, "--ascii")
+    assert result.stdout.isascii()
+    assert "RFC 9293 sec. 3" in " ".join(result.stdout.split()) or name == "syn-flood"
+
+
+@pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("NO_COLOR", "1")])
+def test_no_style_where_none_is_wanted(name, value, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert "\x1b[" in outcome_of("handshake")
+    monkeypatch.setenv(name, value)
+    assert "\x1b[" not in outcome_of("handshake")
+
+
+def outcome_of(name):
+    experiment = by_name(name)
+    return outcome_text(experiment, experiment.run(), 80, plain=False)

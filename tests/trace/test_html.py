@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -51,6 +52,15 @@ def test_it_is_whole_and_loads_nothing():
     assert "default-src 'none'" in text
 
 
+def test_the_title_has_lines_and_a_table_is_shown():
+    text = Ladder.of(handshake()).html("Why <so>?\nbecause", table=(("a", "b"), [("1 < 2", "x"), ("3", "y")]))
+    page = Page(text)
+    assert page.texts[("h1", None)] == ["Why <so>?"]
+    assert page.texts[("h2", None)] == ["because"]
+    assert page.texts[("title", None)][0] == "Why <so>?: because"
+    assert [page.texts[("th", None)], page.texts[("td", None)]] == [["a", "b"], ["1 < 2", "x", "3", "y"]]
+
+
 def test_it_knows_every_arrow():
     ladder = Ladder.of(conversation())
     page = Page(ladder.html())
@@ -91,3 +101,8 @@ def test_a_browser_shows_the_first_arrow(tmp_path):
     assert "1 of 3 · client → server" in shown
     assert "<td>state</td><td>SYN-SENT</td><td>–</td>" in shown
     assert 'class="ng-arrow chosen"' in done.stdout
+    assert ">Previous</button><button" in done.stdout
+    # Eight bytes a line, as numbers and as letters: narrow enough for the side.
+    lines = unescape(re.search(r"<pre>(.*?)</pre>", shown, re.DOTALL)[1]).splitlines()
+    assert lines[0].startswith("0000  45 00 00 ")
+    assert max(len(line) for line in lines) == 39

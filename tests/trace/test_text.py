@@ -149,6 +149,15 @@ def test_too_narrow_is_refused():
         Ladder.of(conversation(router=True)).text(44)
 
 
+def test_the_least_width_is_known():
+    ladder = Ladder.of(conversation(router=True))
+    least = ladder.narrowest()
+    assert max(len(line) for line in ladder.text(least).splitlines()) <= least
+    with pytest.raises(MisuseError, match="3 hosts do not fit"):
+        ladder.text(least - 1)
+    assert Ladder.of(handshake()).narrowest() < least
+
+
 def test_nothing_a_peer_sends_moves_the_cursor():
     trace = handshake()
     trace.note("client", "shell", "\x1b[2J\r\nhello", 30 * MILLISECOND)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-import os
 import shutil
-import sys
 import textwrap
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +10,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from netglass.cli.outputs import Files
+from netglass.cli.printed import bold, outcome_text
 from netglass.errors import MisuseError
 from netglass.experiments import NAMES, by_name, everything
-from netglass.experiments.experiment import Experiment, Outcome, Table
-from netglass.trace.pcapng import write_pcapng
+from netglass.experiments.experiment import Experiment
+from netglass.trace.text import NARROWEST
 
 EPILOG = (
     "Examples:  netglass show   ·   netglass show handshake --rtt 200ms   ·   netglass show close --svg close.svg   ·   "
@@ -65,12 +64,16 @@ def show(
         list[str] | None,
         typer.Argument(help="Experiments; none: list them all.", autocompletion=complete, show_default=False),
     ] = None,
-    svg: Annotated[Path | None, typer.Option(help="Draw the ladder into this SVG file.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Draw the ladder into this SVG file; - for the terminal.")] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a page of its own: click on a segment to look into it.")
     ] = None,
     mermaid: Annotated[Path | None, typer.Option(help="Write a Mermaid sequence diagram.")] = None,
     pcapng: Annotated[Path | None, typer.Option(help="Write a capture that Wireshark opens.")] = None,
+    vantage: Annotated[
+        str | None,
+        typer.Option(metavar="HOST", help="The host that the capture is seen from, or all; else the ladder's first."),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(help="Write question, answer, figures and ladder as JSON; - for the terminal.")
     ] = None,
@@ -83,6 +86,8 @@ def show(
     them.
     """
     try:
+        if width and width < NARROWEST:
+            raise MisuseError(f"--width is {NARROWEST} columns or more, or 0 for the terminal's; not {width}")
         wanted, given, only_help = own_options([*(names or []), *context.args])
         if given and not wanted:
             option = f"--{next(iter(given))}"
@@ -97,14 +102,18 @@ def show(
             for experiment in experiments:
                 tell_options(experiment)
             return
-        files = [svg, html, mermaid, pcapng, json]
-        if len(experiments) > 1 and any(files):
+        files = Files(svg, html, mermaid, pcapng, json, vantage)
+        if len(experiments) > 1 and files.paths():
             raise MisuseError("one experiment at a time can go into a file")
+        files.check()
+        columns = width or min(shutil.get_terminal_size().columns, WIDEST)
         for experiment in experiments:
             outcome = experiment.run(**given)
-            if str(json) != "-":
-                print_outcome(experiment, outcome, width or min(shutil.get_terminal_size().columns, WIDEST), plain)
-            write_files(experiment, outcome, svg, html, mermaid, pcapng, json)
+            written = files.write(experiment, outcome)
+            if not files.on_terminal:
+                typer.echo(outcome_text(experiment, outcome, columns, plain))
+            if written:
+                typer.echo(f"wrote {', '.join(written)}", err=True)
     except (MisuseError, OSError) as error:
         typer.echo(f"netglass show: {error}", err=True)
         raise typer.Exit(2) from None
@@ -164,83 +173,3 @@ def tell_options(experiment: Experiment) -> None:
 def option_lines(experiment: Experiment) -> list[tuple[str, str]]:
     """(--name, what it means and what it is otherwise)"""
     return [(f"--{each.name}", f"{each.help} ({each.otherwise()})") for each in experiment.parameters]
-
-
-def print_outcome(experiment: Experiment, outcome: Outcome, width: int, plain: bool) -> None:
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    typer.echo(f"{bold(experiment.question)}\n")
-    for part in outcome.parts:
-        if len(outcome.parts) > 1:
-            typer.echo(f"{bold(part.title)}\n")
-        typer.echo(part.ladder().text(width=width, colour=colour, ascii=plain))
-    if outcome.table is not None:
-        typer.echo(table_text(outcome.table) + "\n")
-    for paragraph in outcome.answer.split("\n"):
-        typer.echo(textwrap.fill(paragraph, min(width, 100)))
-    typer.echo()
-
-
-def table_text(table: Table) -> str:
-    """Left column to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in [table.headers, *table.rows]) for column in range(len(table.headers))]
-    lines = []
-    for row in [table.headers, *table.rows]:
-        cells = [
-            f"{row[0]:<{widths[0]}}",
-            *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)),
-        ]
-        lines.append("  " + "   ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def write_files(
-    experiment: Experiment,
-    outcome: Outcome,
-    svg: Path | None,
-    html: Path | None,
-    mermaid: Path | None,
-    pcapng: Path | None,
-    json: Path | None,
-) -> None:
-    parts = outcome.parts
-    if json is not None:
-        text = jsonlib.dumps(as_json(experiment, outcome), indent=2)
-        if str(json) == "-":
-            typer.echo(text)
-        else:
-            json.write_text(text + "\n", encoding="utf-8")
-    if mermaid is not None and outcome.diagram:
-        mermaid.write_text(outcome.diagram, encoding="utf-8")
-        mermaid = None
-    if (svg or html or mermaid or pcapng) and not parts:
-        raise MisuseError(f"{experiment.name} is a table; there is no ladder to draw. --json writes its figures")
-    for index, part in enumerate(parts):
-        title = experiment.question if len(parts) == 1 else f"{experiment.question} {part.title}"
-        if svg is not None:
-            numbered(svg, index).write_text(part.ladder().svg(title=title), encoding="utf-8")
-        if html is not None:
-            numbered(html, index).write_text(part.ladder().html(title=title, text=outcome.answer), encoding="utf-8")
-        if mermaid is not None:
-            numbered(mermaid, index).write_text(part.ladder().mermaid(), encoding="utf-8")
-        if pcapng is not None:
-            write_pcapng(part.trace, numbered(pcapng, index))
-
-
-def numbered(path: Path, index: int) -> Path:
-    """The first part has the name that was asked for, the others a number behind it."""
-    return path if index == 0 else path.with_stem(f"{path.stem}-{index + 1}")
-
-
-def as_json(experiment: Experiment, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "name": experiment.name,
-        "question": experiment.question,
-        "answer": outcome.answer,
-        "figures": outcome.figures,
-        "table": None if outcome.table is None else {"headers": outcome.table.headers, "rows": outcome.table.rows},
-        "parts": [{"title": part.title, "ladder": part.ladder().json()} for part in outcome.parts],
-    }
-
-
-def bold(text: str) -> str:
-    return typer.style(text, bold=True)

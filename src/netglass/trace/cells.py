@@ -100,3 +100,25 @@ def cells_of(letter: str) -> int:
 
 def width_of(text: str) -> int:
     return len(text) if text.isascii() else sum([cells_of(letter) for letter in text])
+
+
+_IN_ASCII: Final[dict[int, str]] = str.maketrans(
+    {
+        "µ": "u",
+        "§": "sec. ",
+        "–": "-",
+        "—": "-",
+        "…": "...",
+        "×": "x",
+        "→": "->",
+        "·": "-",
+        "’": "'",
+        "≥": ">=",
+        "≤": "<=",
+    }
+)
+
+
+def in_ascii(text: str) -> str:
+    """The same in seven bits; what has no such spelling becomes a question mark."""
+    return text.translate(_IN_ASCII).encode("ascii", "replace").decode("ascii")

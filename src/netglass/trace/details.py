@@ -34,23 +34,23 @@ Fields = dict[str, Any]
 
 
 def model(ladder: Ladder) -> Fields:
-    """Everything in the ladder. Times in ns since `origin`, None for never."""
+    """Everything in the ladder. Times in ns since `origin_ns`, None for never."""
     hosts = [
         {"name": name, "address": label, "state": state}
         for name, label, state in zip(ladder.hosts, ladder.labels, ladder.initial, strict=True)
     ]
-    return {"hosts": hosts, "origin": ladder.origin, "items": [_item(ladder, item) for item in ladder.items]}
+    return {"hosts": hosts, "origin_ns": ladder.origin, "items": [_item(ladder, item) for item in ladder.items]}
 
 
 def _item(ladder: Ladder, item: Arrow | Remark | Gap) -> Fields:
     if isinstance(item, Arrow):
         return arrow_fields(ladder, item)
     if isinstance(item, Remark):
-        return {"type": "remark", "time": item.time - ladder.origin, **_remark(ladder, item)}
+        return {"type": "remark", "time_ns": item.time - ladder.origin, **_remark(ladder, item)}
     return {
         "type": "gap",
-        "time": item.time - ladder.origin,
-        "until": item.until - ladder.origin,
+        "time_ns": item.time - ladder.origin,
+        "until_ns": item.until - ladder.origin,
         "packets": item.arrows,
         "payload": item.payload,
     }
@@ -66,8 +66,8 @@ def arrow_fields(ladder: Ladder, arrow: Arrow) -> Fields:
         "type": "arrow",
         "source": ladder.hosts[arrow.source],
         "destination": ladder.hosts[arrow.destination],
-        "sent": arrow.first.sent - ladder.origin,
-        "arrives": None if arrow.arrives == NEVER else arrow.arrives - ladder.origin,
+        "sent_ns": arrow.first.sent - ladder.origin,
+        "arrives_ns": None if arrow.arrives == NEVER else arrow.arrives - ladder.origin,
         "lost": arrow.lost,
         "kind": arrow.kind,
         "words": arrow.words,

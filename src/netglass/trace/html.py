@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 
 from netglass.trace.details import arrow_fields
-from netglass.trace.ladder import Ladder
+from netglass.trace.ladder import Ladder, TextTable
 from netglass.trace.palette import INKS, rules
 from netglass.trace.svg import draw as draw_svg
 
@@ -19,6 +19,9 @@ body{margin:0;background:var(--paper);color:var(--ink);
 header{padding:20px 24px 4px;max-width:75ch}
 h1{font-size:22px;margin:0 0 6px}
 header p{margin:6px 0}
+header h2{font-size:17px;margin:0 0 6px}
+header table{width:auto;margin:10px 0}
+header td,header th{padding-right:24px}
 main{display:flex;align-items:flex-start;gap:8px;padding:0 8px 24px}
 #picture{flex:1 1 auto;min-width:0;overflow-x:auto}
 #picture svg{max-width:100%;height:auto;display:block}
@@ -31,7 +34,7 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 td,th{padding:1px 8px 1px 0;text-align:left;vertical-align:top;font-weight:400}
 td+td,th+th{text-align:right}
 th{color:var(--soft)}
-pre{font:11.5px/1.45 'DejaVu Sans Mono',Menlo,Consolas,monospace;margin:4px 0 0;white-space:pre-wrap}
+pre{font:11.5px/1.45 'DejaVu Sans Mono',Menlo,Consolas,monospace;margin:4px 0 0;white-space:pre;overflow-x:auto}
 button{font:inherit;color:inherit;background:none;border:1px solid var(--hair);border-radius:6px;padding:2px 10px;
   cursor:pointer}
 #tools{display:flex;gap:6px;margin-bottom:10px}
@@ -73,10 +76,12 @@ function table(rows, parent, heads) {
 }
 function hex(text) {
   const lines = [];
-  for (let at = 0; at < text.length; at += 32) {
-    const part = text.slice(at, at + 32);
+  for (let at = 0; at < text.length; at += 16) {
+    const part = text.slice(at, at + 16);
     const offset = (at / 2).toString(16).padStart(4, '0');
-    lines.push(offset + '  ' + part.replace(/(..)(?=.)/g, '$1 '));
+    const letters = part.match(/../g).map(each => String.fromCharCode(parseInt(each, 16)));
+    const shown = letters.map(each => each >= ' ' && each <= '~' ? each : '.').join('');
+    lines.push(offset + '  ' + part.replace(/(..)(?=.)/g, '$1 ').padEnd(23) + '  ' + shown);
   }
   return lines.join('\\n');
 }
@@ -95,9 +100,9 @@ function show(number) {
   if (!arrow) return;
   element('h2', arrow.words.join(' '), side);
   const way = arrow.source + ' \\u2192 ' + arrow.destination;
-  const end = arrow.lost ? 'lost: ' + arrow.lost : 'arrives ' + time(arrow.arrives);
+  const end = arrow.lost ? 'lost: ' + arrow.lost : 'arrives ' + time(arrow.arrives_ns);
   element('p', (number + 1) + ' of ' + arrows.length + ' \\u00b7 ' + way, side);
-  element('p', 'sent ' + time(arrow.sent) + ', ' + end, side);
+  element('p', 'sent ' + time(arrow.sent_ns) + ', ' + end, side);
   if (arrow.marks.length) element('p', arrow.marks.join(', '), side);
   const packet = {...arrow.packet};
   const bytes = packet.bytes;
@@ -161,11 +166,12 @@ _PAGE: Final = """<!DOCTYPE html>
 <style>{style}</style>
 </head>
 <body>
-<header><h1>{title}</h1>{text}</header>
+<header><h1>{heading}{text}{table}</header>
 <main>
 <div id="picture">{picture}</div>
 <aside id="side">
-<div id="tools"><button id="back">Back</button><button id="on">On</button><button id="theme">Light, dark</button></div>
+<div id="tools"><button id="back">Previous</button><button id="on">Next</button>
+<button id="theme">Light, dark</button></div>
 <div id="about" aria-live="polite"></div>
 <p>Step with <kbd>↑</kbd> <kbd>↓</kbd>, change the paper with <kbd>t</kbd>.</p>
 </aside>
@@ -177,18 +183,29 @@ _PAGE: Final = """<!DOCTYPE html>
 """
 
 
-def draw(ladder: Ladder, title: str, text: str) -> str:
-    """The page; `text` stands above the picture, an empty line begins a new paragraph."""
+def draw(ladder: Ladder, title: str, text: str, table: TextTable | None) -> str:
+    """The page. Of the title, the second line and those after it are smaller; in the text, an empty line begins a new
+    paragraph."""
     arrows = json.dumps([arrow_fields(ladder, arrow) for arrow in ladder.arrows()], separators=(",", ":"))
     paragraphs = [f"<p>{escape(' '.join(each.split()))}</p>" for each in text.split("\n\n") if each.strip()]
+    first, *others = (title or "Ladder of " + ", ".join(ladder.hosts)).split("\n")
     return _PAGE.format(
-        title=escape(title or "Ladder of " + ", ".join(ladder.hosts)),
+        title=escape(": ".join([first, *others])),
+        heading=escape(first) + "</h1>" + "".join([f"<h2>{escape(each)}</h2>" for each in others]),
         text="".join(paragraphs),
+        table="" if table is None else _table(table),
         style=_STYLE + _variables(),
         picture=draw_svg(ladder, interactive=True),
         arrows=arrows.replace("<", "\\u003c"),
         script=_SCRIPT,
     )
+
+
+def _table(table: TextTable) -> str:
+    headers, rows = table
+    head = "".join([f"<th>{escape(cell)}</th>" for cell in headers])
+    body = "".join(["<tr>" + "".join([f"<td>{escape(cell)}</td>" for cell in row]) + "</tr>" for row in rows])
+    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def _variables() -> str:

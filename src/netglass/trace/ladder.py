@@ -8,8 +8,8 @@ among `hosts`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from netglass.probe import Flow
 from netglass.times import NEVER, human
@@ -19,6 +19,10 @@ from netglass.trace.items import DROP, NOTE, QUEUE, STATE, TIMER, Arrow, Gap, It
 
 if TYPE_CHECKING:
     from netglass.trace.recorder import Recorder
+
+
+TextTable = tuple[Sequence[str], Sequence[Sequence[str]]]
+"""Headers and rows."""
 
 
 class Ladder:
@@ -108,6 +112,12 @@ class Ladder:
 
         return draw(self, width, colour, ascii)
 
+    def narrowest(self) -> int:
+        """The least width, in columns, that `text` can do with."""
+        from netglass.trace.text import narrowest
+
+        return narrowest(self)
+
     def svg(self, title: str = "") -> str:
         """A picture of its own: one SVG element, light or dark as its reader's system is. The title may have several
         lines."""
@@ -115,12 +125,12 @@ class Ladder:
 
         return draw(self, title)
 
-    def html(self, title: str = "", text: str = "") -> str:
-        """A page of its own, with every arrow's headers and both ends' control blocks. `text` stands above the
-        picture."""
+    def html(self, title: str = "", text: str = "", table: TextTable | None = None) -> str:
+        """A page of its own, with every arrow's headers and both ends' control blocks. `text` and `table` (headers,
+        rows) stand above the picture."""
         from netglass.trace.html import draw
 
-        return draw(self, title, text)
+        return draw(self, title, text, table)
 
     def mermaid(self) -> str:
         """A Mermaid sequence diagram."""
@@ -129,9 +139,13 @@ class Ladder:
         return draw(self)
 
     def json(self) -> str:
-        """Everything as JSON: hosts, and items with times in ns since `origin`."""
+        """Everything as JSON: hosts, and items; what ends in _ns are times in ns since `origin_ns`."""
         from json import dumps
 
+        return dumps(self.model(), indent=1)
+
+    def model(self) -> dict[str, Any]:
+        """What `json` writes, as plain data."""
         from netglass.trace.details import model
 
-        return dumps(model(self), indent=1)
+        return model(self)

@@ -20,6 +20,7 @@ from netglass.trace.items import DROP, STATE, Arrow, Gap, Moment, Remark
 from netglass.trace.ladder import Ladder
 
 NARROWEST: Final = 40
+_NARROWEST_FIELD: Final = 14
 _ROOM_FOR_MARKS: Final = 30
 
 
@@ -66,7 +67,7 @@ class _Canvas:
         first_line = self.gutter + self.left + 2
         room = width - 1 - self.right - first_line - 1
         count = max(last, 1)
-        if room < 14 * count:
+        if room < _NARROWEST_FIELD * count:
             raise MisuseError(
                 f"{len(ladder.hosts)} hosts do not fit into {width} columns; choose hosts=, or more width"
             )
@@ -359,6 +360,19 @@ def draw(ladder: Ladder, width: int, colour: bool, ascii_only: bool) -> str:
     canvas.flush(1)
     drawn = "\n".join([row.text(colour) for row in canvas.rows]) + "\n"
     return _in_ascii(drawn) if ascii_only else drawn
+
+
+def narrowest(ladder: Ladder) -> int:
+    """The least width that `draw` accepts."""
+    width = NARROWEST
+    while ladder.hosts:
+        try:
+            _Canvas(ladder, width, Glyphs(False))
+        except MisuseError:
+            width += 1
+        else:
+            break
+    return width
 
 
 def _crowded(moments: list[Moment], limit: int) -> set[Arrow]:
