@@ -10,6 +10,7 @@ import array
 import errno
 import fcntl
 import os
+import re
 import pickle
 import select
 import selectors
@@ -37,8 +38,9 @@ def pair():
 
 
 def hidden(text, *values):
+    """`text` without the numbers that differ from run to run; whole numbers, not digits within others."""
     for value in values:
-        text = str(text).replace(str(value), "X")
+        text = re.sub(rf"(?<![0-9.]){value}(?![0-9.])", "X", str(text))
     return text
 
 

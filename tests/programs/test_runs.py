@@ -148,8 +148,13 @@ def test_ctrl_c_while_another_thread_runs_reaches_main():
         threading.Thread(target=interrupt).start()
         time.sleep(10)
 
-    with pytest.raises(KeyboardInterrupt):
-        netglass.run(lab(), main)
+    # A shell that starts tests in the background has SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            netglass.run(lab(), main)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # -- what it replaces
