@@ -10,8 +10,8 @@ import array
 import errno
 import fcntl
 import os
-import re
 import pickle
+import re
 import select
 import selectors
 import socket
