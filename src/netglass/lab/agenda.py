@@ -6,7 +6,10 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappush
 
+from netglass.build import mypyc_attr
 
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Target:
     """Something that events happen to."""
 

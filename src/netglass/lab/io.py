@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Final
 
 from netglass import errnos
@@ -26,7 +26,7 @@ from netglass.sockets.sockets import Sockets
 from netglass.times import NEVER, duration
 from netglass.wire.ip import IpPacket
 
-Options = tuple[tuple[int, int, int | bytes], ...]
+Options = Iterable[tuple[int, int, int | bytes]]
 """Socket options to set first: (level, option, value), with the numbers of `netglass.sockets.constants`."""
 
 CHUNK: Final = 65536
