@@ -13,7 +13,8 @@ INTERNET = (2, 10)  # AF_INET, AF_INET6
 
 
 class Log:
-    """Lines `begin ID`, `end ID`, `passed ID`, `skipped ID WHY`, `failed ID WHY`, `internet ID` (it opened such a socket)."""
+    """Lines `begin ID`, `end ID`, `passed ID`, `skipped ID WHY`, `failed ID WHY`, `internet ID` (it opened
+    such a socket)."""
 
     def __init__(self, path: str) -> None:
         self.file = open(path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - open until the process ends

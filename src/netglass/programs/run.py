@@ -27,7 +27,7 @@ from netglass.sockets.place import Place
 LIMIT: Final = 60.0
 """Seconds of real time that a run may take."""
 
-MODULES: Final[tuple[str, ...]] = ("calls",)
+MODULES: Final[tuple[str, ...]] = ("calls", "signals")
 """Of `netglass.programs`: each has a `patches(kernel)` -> list[Patch]."""
 
 _waiting: dict[int, Kernel] = {}

@@ -306,6 +306,8 @@ class epoll:  # noqa: N801
         """`timeout` in seconds."""
         watching = self._opened()
         run = self._run
+        if run.find(self._number) is None:
+            fail(-EBADF)
         if maxevents == -1:
             maxevents = _FD_SETSIZE - 1
         elif maxevents <= 0:

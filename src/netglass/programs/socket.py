@@ -35,6 +35,8 @@ AF_UNIX: Final = 1
 _TYPE_BITS: Final = SOCK_NONBLOCK | SOCK_CLOEXEC
 _INT_MAX: Final = 2**31 - 1
 _BUFLEN_MAX: Final = 1024
+_PATH_MAX: Final = 108  # sockaddr_un's, with the 0 at the end of a path
+_LEFT_OUT: Final[Any] = object()
 
 Ancillary = list[tuple[int, int, bytes]]
 
@@ -81,7 +83,8 @@ class LabSocket(standard.socket):
         if found is None:
             if fileno < FIRST:
                 raise OSError(
-                    EBADF, f"descriptor {fileno} is a real one: in a run only the sockets of its hosts can be used"
+                    _errno_of_real(fileno),
+                    f"descriptor {fileno} is a real one: in a run only the sockets of its hosts can be used",
                 )
             fail(-EBADF)
         description = found.description
@@ -192,7 +195,7 @@ class LabSocket(standard.socket):
             checked(description.bind(self._address(address, "bind"), self._run.now()))
 
     def listen(self, backlog: int = 128, /) -> None:
-        checked(self._description().listen(max(backlog, 0), self._run.now()))
+        checked(self._description().listen(max(_c_int(backlog), 0), self._run.now()))
 
     def _accept(self) -> tuple[int, Any]:
         """(descriptor, address): the rest of accept is CPython's."""
@@ -219,7 +222,7 @@ class LabSocket(standard.socket):
         return transfer.connect(self._run, description, self._number, where, self._timeout)
 
     def shutdown(self, how: int, /) -> None:
-        result = self._description().shutdown(how, self._run.now())
+        result = self._description().shutdown(_c_int(how), self._run.now())
         self._run.flush(self._number)
         checked(result)
 
@@ -272,6 +275,7 @@ class LabSocket(standard.socket):
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, Ancillary, int, Any]:
         if bufsize < 0:
             raise ValueError("negative buffer size in recvmsg()")
+        _check_ancillary_room(ancbufsize, "recvmsg")
         message = self._message(bufsize, flags)
         control, lost = _fitting(message.control, ancbufsize)
         return message.data, control, message.flags | lost, message.address
@@ -279,7 +283,8 @@ class LabSocket(standard.socket):
     def recvmsg_into(
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[int, Ancillary, int, Any]:
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        views = [_writable(buffer) for buffer in buffers]
+        _check_ancillary_room(ancbufsize, "recvmsg_into")
         message = self._message(sum(map(len, views)), flags)
         control, lost = _fitting(message.control, ancbufsize)
         scatter(message.data, views)
@@ -295,8 +300,8 @@ class LabSocket(standard.socket):
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         checked(transfer.send_all(self._run, self._description(), self._number, frozen(data), flags, self._timeout))
 
-    def sendto(self, data: Any, flags_or_address: Any, address: Any = None, /) -> int:
-        flags, where = (0, flags_or_address) if address is None else (flags_or_address, address)
+    def sendto(self, data: Any, flags_or_address: Any, address: Any = _LEFT_OUT, /) -> int:
+        flags, where = (0, flags_or_address) if address is _LEFT_OUT else (flags_or_address, address)
         if not isinstance(flags, int):
             raise TypeError(f"'{flags.__class__.__name__}' object cannot be interpreted as an integer")
         return self._send_to(frozen(data), flags, where, "sendto")
@@ -311,7 +316,7 @@ class LabSocket(standard.socket):
         return checked(transfer.send(self._run, description, self._number, data, where, flags, self._timeout))
 
     def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
-        if list(ancdata):
+        if [_checked_item(each) for each in ancdata]:
             raise OSError(EOPNOTSUPP, "sendmsg: ancillary data (descriptors, IP_PKTINFO ...) cannot be sent here")
         data = b"".join([frozen(buffer) for buffer in buffers])
         if address is not None:
@@ -354,6 +359,44 @@ def _or(value: int, default: int) -> int:
     return default if value == -1 else int(value)
 
 
+def _c_int(value: Any) -> int:
+    """As the C functions take an int."""
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"'{value.__class__.__name__}' object cannot be interpreted as an integer")
+    number: int = value.__index__()
+    if not -_INT_MAX - 1 <= number <= _INT_MAX:
+        raise OverflowError("Python int too large to convert to C int")
+    return number
+
+
+def _errno_of_real(number: int) -> int:
+    try:
+        os.fstat(number)
+    except OSError:
+        return EBADF
+    return ENOTSOCK
+
+
+def _writable(buffer: Any) -> memoryview:
+    view = memoryview(buffer).cast("B")
+    if view.readonly:
+        raise TypeError("recvmsg_into() argument 1 must be an iterable of single-segment read-write buffers")
+    return view
+
+
+def _check_ancillary_room(size: Any, caller: str) -> None:
+    if _c_int(size) < 0:
+        raise ValueError(f"invalid ancillary data buffer length in {caller}()")
+
+
+def _checked_item(item: Any) -> tuple[int, int, bytes]:
+    """One of sendmsg's ancillary data."""
+    if not isinstance(item, tuple) or len(item) != 3:
+        raise TypeError("[sendmsg() ancillary data items] must be tuples of 3")
+    level, kind, data = item
+    return _c_int(level), _c_int(kind), frozen(data)
+
+
 def _named(names: Any, value: int) -> Any:
     try:
         return names(value)
@@ -363,8 +406,10 @@ def _named(names: Any, value: int) -> Any:
 
 def _path(address: Any) -> str | bytes:
     if isinstance(address, str):
-        return address
+        address = os.fsencode(address)
     if isinstance(address, (bytes, bytearray)):
+        if len(address) > (_PATH_MAX if address[:1] == b"\0" else _PATH_MAX - 1):
+            raise OSError("AF_UNIX path too long")
         return bytes(address) if address[:1] == b"\0" else os.fsdecode(bytes(address))
     raise TypeError(f"a bytes-like object is required, not '{address.__class__.__name__}'")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import queue
-import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -17,13 +16,9 @@ from netglass.programs.kernel import Kernel, Stopped, Task
 from netglass.programs.locks import LOCK_FACTORIES, EndLock, Lock, RLock
 from netglass.programs.patches import Patch
 
-FIRST_DESCRIPTOR: Final = 1 << 20
-"""Descriptors from here on are ours."""
-
 _START_NEW: Final[Any] = _thread.start_new_thread
 _START_JOINABLE: Final[Any] = getattr(_thread, "start_joinable_thread", None)
 _SET_SENTINEL: Final[Any] = getattr(_thread, "_set_sentinel", None)
-_SET_WAKEUP_FD: Final = signal.set_wakeup_fd
 
 
 class Refused(NetglassError, RuntimeError):  # noqa: N818 - what happened to the call
@@ -131,15 +126,6 @@ def set_sentinel() -> Any:
     return end
 
 
-def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
-    """signal.set_wakeup_fd: signals come in real time, so they wake nobody who waits in virtual time."""
-    if fd < FIRST_DESCRIPTOR or current.kernel() is None:
-        return _SET_WAKEUP_FD(fd, warn_on_full_buffer=warn_on_full_buffer)
-    if threading.current_thread() is not threading.main_thread():
-        raise ValueError("set_wakeup_fd only works in main thread of the main interpreter")
-    return -1
-
-
 def fork_exec(*args: object) -> int:
     """_posixsubprocess.fork_exec, under subprocess and multiprocessing"""
     raise Refused(
@@ -167,7 +153,6 @@ def patches(allow: frozenset[str] = frozenset()) -> list[Patch]:
         Patch(_thread, "_set_sentinel", set_sentinel),
         Patch(threading, "excepthook", excepthook(threading.excepthook), aliases=False),
         Patch(queue, "SimpleQueue", SimpleQueue),
-        Patch(signal, "set_wakeup_fd", set_wakeup_fd),
     ]
     if "fork_exec" not in allow:
         import _posixsubprocess
