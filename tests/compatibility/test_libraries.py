@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from tests.compatibility.everything import SCENARIOS
@@ -12,6 +14,12 @@ from tests.compatibility.write_docs import DOCUMENT
 
 # What libraries warn of, and what their servers leave open when the run ends them, is theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_is_left_for_others():
+    yield
+    gc.collect()  # here, where warnings are ignored
 
 
 @pytest.mark.parametrize("loss", LOSSES)
