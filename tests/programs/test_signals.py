@@ -78,3 +78,14 @@ def test_an_alarm_ends_with_its_run(kept: None) -> None:
     on_a_host(lambda: signal.alarm(1000))
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert on_a_host(lambda: signal.alarm(0)) == 0
+
+
+def test_pause_waits_for_a_signal(kept: None) -> None:
+    def program() -> float:
+        signal.signal(signal.SIGALRM, lambda *_: None)
+        signal.alarm(7)
+        begun = time.monotonic()
+        signal.pause()
+        return time.monotonic() - begun
+
+    assert on_a_host(program) == 7.0

@@ -19,7 +19,7 @@ from netglass.times import NEVER, SECOND
 
 _REAL: Final[dict[str, Any]] = {
     name: getattr(signal, name)
-    for name in ("alarm", "setitimer", "getitimer", "raise_signal", "pthread_kill", "set_wakeup_fd")
+    for name in ("alarm", "setitimer", "getitimer", "raise_signal", "pthread_kill", "set_wakeup_fd", "pause")
     if hasattr(signal, name)
 }
 _REAL_KILL: Final = os.kill
@@ -30,13 +30,14 @@ _SIGALRM: Final[int] = getattr(signal, "SIGALRM", 14)
 class Signals:
     """Those of one run."""
 
-    __slots__ = ("_number", "due", "interval", "kernel", "wakeup_fd")
+    __slots__ = ("_number", "came", "due", "interval", "kernel", "wakeup_fd")
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel: Kernel = kernel
         self.due: int = NEVER  # of ITIMER_REAL
         self.interval: int = 0
         self.wakeup_fd: int = -1
+        self.came: int = 0  # how many had a handler
         self._number: int = 0  # of the setting: a later one makes the task of an earlier one end
 
     def left(self) -> int:
@@ -64,8 +65,10 @@ class Signals:
     def deliver(self, number: int) -> None:
         """To this process. In another thread than Python's main one the handler is only noted, and runs when the main
         task goes on."""
-        if callable(signal.getsignal(number)) and self.wakeup_fd >= 0:
-            self._write(number)
+        if callable(signal.getsignal(number)):
+            self.came += 1
+            if self.wakeup_fd >= 0:
+                self._write(number)
         main = self.kernel.main
         _REAL["raise_signal"](number)
         if self.kernel.running() is not main:
@@ -163,6 +166,21 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
         raise ValueError(f"the fd {fd} must be in non-blocking mode")
     signals.wakeup_fd = fd
     return before
+
+
+def pause() -> None:
+    """signal.pause"""
+    signals = _signals()
+    if signals is None:
+        _REAL["pause"]()
+        return
+    before = signals.came
+    while signals.came == before:
+        signals.kernel.park("a signal (pause)")
+
+
+for _name in (*_REAL, "kill"):
+    globals()[_name].__module__ = "os" if _name == "kill" else "signal"  # as they show themselves
 
 
 def patches(kernel: Kernel) -> list[Patch]:
