@@ -153,9 +153,13 @@ def test_the_least_width_is_known():
     ladder = Ladder.of(conversation(router=True))
     least = ladder.narrowest()
     assert max(len(line) for line in ladder.text(least).splitlines()) <= least
-    with pytest.raises(MisuseError, match="3 hosts do not fit"):
-        ladder.text(least - 1)
     assert Ladder.of(handshake()).narrowest() < least
+
+
+def test_addresses_never_touch():
+    ladder = by_name("isn-guessing").run().parts[0].ladder()
+    assert ladder.text(ladder.narrowest()).splitlines()[1].split()[1:] == ["10.0.1.3:80", "10.0.2.4:1023"]
+    assert ladder.text(58).splitlines()[1].split() == ["10.0.0.2", "10.0.1.3", "10.0.2.4"]
 
 
 def test_nothing_a_peer_sends_moves_the_cursor():

@@ -21,6 +21,7 @@ from netglass.trace.ladder import Ladder
 
 NARROWEST: Final = 40
 _NARROWEST_FIELD: Final = 14
+_LEGIBLE_FIELD: Final = 21
 _ROOM_FOR_MARKS: Final = 30
 
 
@@ -51,7 +52,7 @@ class _Wire:
 class _Canvas:
     """Rows so far, the wires that go on below the last one, and side notes that still have to be written."""
 
-    def __init__(self, ladder: Ladder, width: int, glyphs: Glyphs) -> None:
+    def __init__(self, ladder: Ladder, width: int, glyphs: Glyphs, least: int = _NARROWEST_FIELD) -> None:
         self.ladder = ladder
         self.glyphs = glyphs
         self.width = width
@@ -67,7 +68,7 @@ class _Canvas:
         first_line = self.gutter + self.left + 2
         room = width - 1 - self.right - first_line - 1
         count = max(last, 1)
-        if room < _NARROWEST_FIELD * count:
+        if room < least * count:
             raise MisuseError(
                 f"{len(ladder.hosts)} hosts do not fit into {width} columns; choose hosts=, or more width"
             )
@@ -318,22 +319,31 @@ class _Canvas:
         self.row(remark.time)
 
     def head(self) -> None:
-        names = Row(self.width)
-        labels = Row(self.width)
-        for number, name in enumerate(self.ladder.hosts):
-            self._centre(names, number, name, STATE)
-            self._centre(labels, number, self.ladder.labels[number], DIM)
-        self.rows.append(names)
-        if any(self.ladder.labels):
-            self.rows.append(labels)
+        self._centred(self.ladder.hosts, STATE)
+        labels = self.ladder.labels
+        if any(labels):
+            self._centred(labels if self._stand_apart(labels) else [_without_port(each) for each in labels], DIM)
         states = [Remark(number, STATE, text, 0, 0) for number, text in enumerate(self.ladder.initial) if text]
         self.remark(states)
         self.row()
         self.inner(states)
 
-    def _centre(self, row: Row, number: int, text: str, style: str) -> None:
-        at = self.lines[number] - width_of(text) // 2
-        row.put(max(0, min(at, self.width - width_of(text))), text, style)
+    def _centred(self, texts: list[str], style: str) -> None:
+        row = Row(self.width)
+        for number, text in enumerate(texts):
+            row.put(self._place(number, text), text, style)
+        self.rows.append(row)
+
+    def _place(self, number: int, text: str) -> int:
+        return max(0, min(self.lines[number] - width_of(text) // 2, self.width - width_of(text)))
+
+    def _stand_apart(self, texts: list[str]) -> bool:
+        places = [(self._place(number, text), width_of(text)) for number, text in enumerate(texts)]
+        return all(begin + width < after for (begin, width), (after, _) in pairwise(places))
+
+
+def _without_port(label: str) -> str:
+    return label.partition(":")[0] if label.count(":") == 1 else label
 
 
 def draw(ladder: Ladder, width: int, colour: bool, ascii_only: bool) -> str:
@@ -363,13 +373,15 @@ def draw(ladder: Ladder, width: int, colour: bool, ascii_only: bool) -> str:
 
 
 def narrowest(ladder: Ladder) -> int:
-    """The least width that `draw` accepts."""
+    """The least width at which the ladder can be read well, or NARROWEST if it fits into that at all."""
     width = NARROWEST
+    least = _NARROWEST_FIELD
     while ladder.hosts:
         try:
-            _Canvas(ladder, width, Glyphs(False))
+            _Canvas(ladder, width, Glyphs(False), least)
         except MisuseError:
             width += 1
+            least = _LEGIBLE_FIELD
         else:
             break
     return width
