@@ -169,6 +169,18 @@ def test_states_after_an_answer_stand_below_it():
     assert [each.text for each in after[:2] if isinstance(each, Remark)] == ["time-wait timer", "CLOSED"]
 
 
+def test_a_reset_that_is_ignored_says_so():
+    ends, ignored = [part.ladder().arrows()[-1] for part in by_name("time-wait-new-syn").run().parts[1:]]
+    assert (ends.kind, texts(ends.ends)) == ("rst", ["CLOSED"])
+    assert (ignored.kind, texts(ignored.ends)) == ("rst", ["ignored"])
+
+
+@pytest.mark.parametrize(("name", "part"), [("keepalive-dead-peer", 0), ("time-wait-old-duplicate", 1)])
+def test_a_picture_does_not_begin_within_a_handshake(name, part):
+    ladder = by_name(name).run().parts[part].ladder()
+    assert (ladder.initial, ladder.arrows()[0].kind) == (["CLOSED", "LISTEN"], "syn")
+
+
 def test_every_host_has_an_address_if_one_can_be_known():
     assert by_name("filtered").run().parts[0].ladder().labels[1] == "10.0.0.2:80"
     attacker, _, trusted = by_name("isn-guessing").run().parts[0].ladder().labels

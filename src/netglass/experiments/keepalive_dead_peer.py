@@ -6,7 +6,7 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
 from netglass.experiments.measure import spoken
-from netglass.experiments.scene import Scene, Steps, error_name, noted
+from netglass.experiments.scene import Scene, Steps, error_name
 from netglass.lab.io import Io, Options
 from netglass.network.faults import blackhole
 from netglass.sockets.constants import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL
@@ -83,7 +83,7 @@ def run(rtt: str, idle: str, interval: str, count: int) -> Outcome:
         f"living application answers."
     )
     table = Table(("keep-alive", "probes", "noticed", "error", "state"), [each.row() for each in (off, default, quick)])
-    part = Part("keep-alive finds a dead peer", quick.trace, start=noted(quick.trace, "client", "recv() waits"))
+    part = Part("keep-alive finds a dead peer", quick.trace)
     return Outcome(answer, figures, [part], table)
 
 

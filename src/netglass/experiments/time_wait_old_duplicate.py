@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
-from netglass.experiments.scene import Scene, error_name, noted
+from netglass.experiments.scene import Scene, error_name
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io, Stream
 from netglass.lab.process import Steps
@@ -136,8 +136,8 @@ def run(rtt: str, late: str) -> Outcome:
         ("set up", "second connect", "old duplicate stopped by", "what the server got"), [case.row() for case in cases]
     )
     parts = [
-        Part("without TIME-WAIT", broken.trace, start=noted(broken.trace, "client", f"send {OLD.decode()!r}")),
-        Part("with TIME-WAIT", safe.trace, start=noted(safe.trace, "client", f"send {OLD.decode()!r}")),
+        Part("without TIME-WAIT", broken.trace),
+        Part("with TIME-WAIT", safe.trace),
     ]
     return Outcome(answer, figures, parts, table)
 

@@ -128,6 +128,7 @@ class Assembly:
         for order, event in enumerate(self.events):
             self._enter(desk, order, event, departures, arrivals)
         alone = desk.closed()
+        self._tell_ignored()
         found: list[Arrow | Remark] = [*self.arrows, *alone]
         found.sort(key=lambda each: (each.time, each.order))
         for arrow in self.arrows:
@@ -154,6 +155,16 @@ class Assembly:
         elif not isinstance(event, Carried):
             for remark in self._remarks(event, order):
                 desk.remark(self.hosts[remark.column], remark, event.time)
+
+    def _tell_ignored(self) -> None:
+        """A RST that neither ends anything nor is answered leaves no other trace."""
+        answers = {(each.source, each.sent, each.first.flow) for each in self.arrows}
+        for arrow in self.arrows:
+            after, flow = arrow.last.tcb_after, arrow.last.flow
+            if arrow.kind != "rst" or after is None or flow is None or after.state == "CLOSED" or arrow.ends:
+                continue
+            if (arrow.destination, arrow.arrives, reverse(flow)) not in answers:
+                arrow.ends.append(Remark(arrow.destination, DROP, "ignored", arrow.arrives, arrow.arrival_order))
 
     def _remarks(self, event: Event, order: int) -> list[Remark]:
         if isinstance(event, QueueChanged):
