@@ -116,14 +116,18 @@ def small_tests(count: int) -> None:
 
 
 def rate(call: Callable[[int], None], seconds: float, clock: Callable[[], float]) -> float:
-    """Calls in a second, measured for about so many seconds."""
+    """Calls in a second: the best of five rounds that take about so many seconds together. What else the machine does
+    only ever makes a round slower."""
     call(2)
     begun = clock()
     call(count := 50)
-    count = max(1, int(count * seconds / (clock() - begun)))
-    begun = clock()
-    call(count)
-    return count / (clock() - begun)
+    count = max(1, int(count * seconds / 5 / (clock() - begun)))
+    best = 0.0
+    for _ in range(5):
+        begun = clock()
+        call(count)
+        best = max(best, count / (clock() - begun))
+    return best
 
 
 def on_the_kernel(seconds: float) -> float:
