@@ -192,6 +192,12 @@ def test_a_capture_is_one_hosts_and_says_where_the_ladder_begins(tmp_path):
     assert {each.interface for each in read_capture(path)} == {"client:eth0", "server:eth0"}
 
 
+def test_a_long_transfer_has_a_capture_too(tmp_path):
+    show("window-scaling", "--megabytes", "1", "--pcapng", str(tmp_path / "scaling.pcapng"))
+    for name in ("scaling.pcapng", "scaling-2.pcapng"):
+        assert len(read_capture(tmp_path / name)) > 700
+
+
 def test_a_dash_is_the_terminal(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert show("handshake", "--svg", "-").stdout.startswith("<svg ")

@@ -162,6 +162,12 @@ def test_addresses_never_touch():
     assert ladder.text(58).splitlines()[1].split() == ["10.0.0.2", "10.0.1.3", "10.0.2.4"]
 
 
+def test_no_remark_stands_beside_a_gap():
+    drawn = Ladder.of(conversation(size=20_000), end="25 ms").text()
+    (line,) = [line for line in drawn.splitlines() if "more" in line]
+    assert line.endswith("┊")
+
+
 def test_nothing_a_peer_sends_moves_the_cursor():
     trace = handshake()
     trace.note("client", "shell", "\x1b[2J\r\nhello", 30 * MILLISECOND)

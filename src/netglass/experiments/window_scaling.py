@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from netglass.experiments.experiment import Experiment, Outcome, Parameter, Table
+from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part, Table
 from netglass.experiments.scene import Steps
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io, Stream
 from netglass.lab.network import Network
 from netglass.times import SECOND, duration, human
+from netglass.trace.recorder import Recorder
 
 MEGABYTE = MEGABIT = 1_000_000
 PIECE = bytes(100_000)
@@ -26,6 +27,8 @@ class Transfer:
         config = HostConfig()
         config.tcp.window_scaling = scaling
         net = Network()
+        self.trace = Recorder()
+        net.observe(self.trace)
         client, server = net.host("client", config=config), net.host("server", config=config)
         net.cable(client, server, delay=duration(rtt) // 2, rate=rate, queue=10_000)
         server.spawn(self.serve)
@@ -88,7 +91,11 @@ def run(rtt: str, megabits: int, megabytes: int) -> Outcome:
             ("on", f"{with_scaling.largest_window:,}", human(with_scaling.took), mbit(with_scaling.rate_bps)),
         ],
     )
-    return Outcome(answer, figures, table=table)
+    parts = [
+        Part("without window scaling", without.trace, end=without.first_at),
+        Part("with window scaling", with_scaling.trace, end=with_scaling.first_at),
+    ]
+    return Outcome(answer, figures, parts, table)
 
 
 def mbit(bps: int) -> str:

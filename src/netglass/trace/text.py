@@ -299,6 +299,8 @@ class _Canvas:
     # -- other rows
 
     def gap(self, gap: Gap) -> None:
+        self.flush(0)
+        self.flush(1)
         low, high = self.lines[0], self.lines[-1]
         dots = "..." if self.glyphs.gap == ":" else "···"
         room = max(high - low - 3, 20)
