@@ -163,7 +163,7 @@ def test_addresses_never_touch():
 
 
 def test_no_remark_stands_beside_a_gap():
-    drawn = Ladder.of(conversation(size=20_000), end="25 ms").text()
+    drawn = by_name("window-scaling").run(megabytes=1).parts[0].ladder().text()
     (line,) = [line for line in drawn.splitlines() if "more" in line]
     assert line.endswith("┊")
 
