@@ -18,14 +18,14 @@ class RangError(Exception):
 
 
 @pytest.fixture
-def kept():  # type: ignore[no-untyped-def]
+def kept():
     before = {number: signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGUSR1)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-def on_a_host(program):  # type: ignore[no-untyped-def]
+def on_a_host(program):
     return run(Network(seed=1).host("here"), program)
 
 

@@ -103,6 +103,8 @@ def test_a_browser_shows_the_first_arrow(tmp_path):
     assert 'class="ng-arrow chosen"' in done.stdout
     assert ">Previous</button><button" in done.stdout
     # Eight bytes a line, as numbers and as letters: narrow enough for the side.
-    lines = unescape(re.search(r"<pre>(.*?)</pre>", shown, re.DOTALL)[1]).splitlines()
+    dump = re.search(r"<pre>(.*?)</pre>", shown, re.DOTALL)
+    assert dump is not None
+    lines = unescape(dump[1]).splitlines()
     assert lines[0].startswith("0000  45 00 00 ")
     assert max(len(line) for line in lines) == 39
