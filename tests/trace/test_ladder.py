@@ -167,6 +167,8 @@ def test_states_after_an_answer_stand_below_it():
     (ack,) = [each for each in ladder.arrows() if each.lost]
     after = ladder.items[ladder.items.index(ack) + 1 :]
     assert [each.text for each in after[:2] if isinstance(each, Remark)] == ["time-wait timer", "CLOSED"]
+    ladder = by_name("time-wait-old-duplicate").run().parts[0].ladder()
+    assert texts([each for each in alone(ladder) if each.kind != NOTE]) == ["time-wait timer", "CLOSED"] * 2
 
 
 def test_a_reset_that_is_ignored_says_so():

@@ -351,29 +351,27 @@ class _Desk:
 
     def depart(self, host: str, arrow: Arrow) -> None:
         self.busy.discard(host)
-        waiting = self.pending.pop(host, [])
-        came, when = self.here.get(host, (None, -1))
-        self.left[host] = arrow.order
-        for remark in waiting:
+        for remark in self.pending.pop(host, []):
             if remark.time == arrow.sent and remark.kind not in (QUEUE, NOTE):
                 arrow.starts.append(remark)
-            elif came is not None and when == remark.time:
-                # A queue changed, and an application spoke, because of what came.
-                came.ends.append(remark)
             else:
-                self.alone.append(remark)
+                self._put(host, remark)
+        self.left[host] = arrow.order
 
     def _settle(self, host: str) -> None:
-        arrow, when = self.here.get(host, (None, -1))
         for remark in self.pending.pop(host, []):
-            # A state that ends after an answer went out stands below that answer.
-            later = (
-                remark.kind in (STATE, TIMER) and arrow is not None and self.left.get(host, -1) > arrow.arrival_order
-            )
-            if arrow is not None and when == remark.time and not later:
-                arrow.ends.append(remark)
-            else:
-                self.alone.append(remark)
+            self._put(host, remark)
+
+    def _put(self, host: str, remark: Remark) -> None:
+        """To what came last, if it came just then: a queue changed, and an application spoke, because of it. But a
+        state that ends after an answer went out stands below that answer."""
+        came, when = self.here.get(host, (None, -1))
+        if came is not None and when == remark.time:
+            answered = self.left.get(host, -1) > came.arrival_order
+            if not answered or remark.kind not in (STATE, TIMER):
+                came.ends.append(remark)
+                return
+        self.alone.append(remark)
 
     def closed(self) -> list[Remark]:
         for host in list(self.pending):

@@ -61,6 +61,7 @@ function element(name, text, parent) {
 }
 function time(ns) {
   if (ns === null) return 'never';
+  if (ns === 0) return '0';
   const units = [['s', 1e9], ['ms', 1e6], ['us', 1e3]];
   for (const [unit, size] of units) if (ns >= size) return +(ns / size).toFixed(3) + ' ' + unit;
   return ns + ' ns';

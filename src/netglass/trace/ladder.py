@@ -3,7 +3,8 @@ state it led to, the queue it filled, why it was dropped.
 
 `Ladder.of` turns a recording into `items` in order of time (`assembly` says how); `text`, `svg`, `html`, `mermaid` and
 `json` draw them. An arrow is one packet over one cable, or over all cables between two hosts if those between are not
-among `hosts`.
+among `hosts`. Its numbers are relative; one behind a # is that of the wire, because it is nowhere near the numbers of
+its connection.
 """
 
 from __future__ import annotations
