@@ -68,6 +68,13 @@ CAUSES: tuple[tuple[str, str], ...] = (
         "signals from other processes come in real time, or not where C would see them",
     ),
     (r"took too long|did not come back", "the process hung or died"),
+    (r"_pipe|poll_unit_tests", "a file object over a pipe of the run (os.fdopen) is C, and knows no such descriptor"),
+    (r"UnixDatagram", "AF_UNIX datagrams do not tell who sent them, so nobody can answer"),
+    (r"SocketWriterTest|interrupted_write", "what a blocking write does when a signal without exception interrupts it"),
+    (
+        r"testSendtoErrors|flowinfo|use_sendfile|InvalidInterface|testAutobind|sethostname",
+        "odd arguments and names: another error, or another text, than CPython's",
+    ),
     (r"not run: ", "its class or module could not be set up, or the process ended before it"),
 )
 """Reasons that were looked into."""
