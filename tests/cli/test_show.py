@@ -256,6 +256,11 @@ def test_a_narrow_terminal_gets_the_narrowest_ladder(monkeypatch):
     assert show("isn-guessing", "--width", "40").exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["syn-queue-full", "accept-queue-full", "isn-guessing"])
+def test_three_hosts_fit_into_eighty_columns(name):
+    assert max(len(line) for line in show(name, "--width", "80").stdout.splitlines()) <= 80
+
+
 @pytest.mark.parametrize("width", ["40", "60"])
 def test_tables_are_as_narrow_as_what_they_stand_in(width):
     result = show("time-wait-old-duplicate", "--width", width)

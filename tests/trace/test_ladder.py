@@ -189,6 +189,7 @@ def test_every_host_has_an_address_if_one_can_be_known():
     assert attacker.startswith("10.0.0.2:")
     assert trusted == "10.0.2.4:1023"
     assert all(by_name("syn-queue-full").run().parts[0].ladder().labels)
+    assert by_name("unreachable").run().parts[0].ladder().labels[1] == "10.0.0.2"  # of its ICMP
 
 
 def test_a_forged_source_is_shown():

@@ -149,16 +149,18 @@ def test_too_narrow_is_refused():
         Ladder.of(conversation(router=True)).text(44)
 
 
-def test_the_least_width_is_known():
+def test_a_width_that_fits_is_known():
     ladder = Ladder.of(conversation(router=True))
-    least = ladder.narrowest()
+    least = ladder.fitting_width(40)
+    assert 60 < least < 80
     assert max(len(line) for line in ladder.text(least).splitlines()) <= least
-    assert Ladder.of(handshake()).narrowest() < least
+    assert Ladder.of(handshake()).fitting_width(40) < least
+    assert [ladder.fitting_width(width) for width in (least - 5, 80)] == [least - 5, 80]  # as narrow as was asked for
 
 
 def test_addresses_never_touch():
     ladder = by_name("isn-guessing").run().parts[0].ladder()
-    assert ladder.text(ladder.narrowest()).splitlines()[1].split()[1:] == ["10.0.1.3:80", "10.0.2.4:1023"]
+    assert ladder.text(ladder.fitting_width(40)).splitlines()[1].split()[1:] == ["10.0.1.3:80", "10.0.2.4:1023"]
     assert ladder.text(58).splitlines()[1].split() == ["10.0.0.2", "10.0.1.3", "10.0.2.4"]
 
 

@@ -30,7 +30,7 @@ def outcome_text(experiment: Experiment, outcome: Outcome, width: int, plain: bo
 
 
 def ladder_text(ladder: Ladder, width: int, plain: bool) -> str:
-    return ladder.text(width=max(width, ladder.narrowest()), colour=coloured(), ascii=plain)
+    return ladder.text(width=ladder.fitting_width(width), colour=coloured(), ascii=plain)
 
 
 def table_text(table: Table, width: int) -> str:

@@ -230,6 +230,9 @@ class Assembly:
         for arrow in self.arrows:
             flow, last = arrow.first.flow, arrow.last
             if flow is None:
+                # ICMP: an address without a port.
+                if arrow.first.previous is None and not guessed[arrow.source]:
+                    guessed[arrow.source][arrow.first.packet.source, 0] = None
                 continue
             if arrow.first.previous is None:
                 guessed[arrow.source][flow[0], flow[1]] = None
@@ -404,7 +407,7 @@ def _address_label(ends: list[tuple[bytes, int]]) -> str:
     text = address.text(ends[0][0])
     if len(addresses) > 1:
         return f"{text} +{len(addresses) - 1}"
-    if len(ends) > 1:
+    if len(ends) > 1 or not ends[0][1]:
         return text
     return f"[{text}]:{ends[0][1]}" if ":" in text else f"{text}:{ends[0][1]}"
 

@@ -113,11 +113,11 @@ class Ladder:
 
         return draw(self, width, colour, ascii)
 
-    def narrowest(self) -> int:
-        """The least width, in columns, that `text` can do with."""
-        from netglass.trace.text import narrowest
+    def fitting_width(self, width: int) -> int:
+        """`width` if `text` can do with it, else the least one at which the ladder can be read well."""
+        from netglass.trace.text import fitting_width
 
-        return narrowest(self)
+        return fitting_width(self, width)
 
     def svg(self, title: str = "") -> str:
         """A picture of its own: one SVG element, light or dark as its reader's system is. The title may have several

@@ -374,9 +374,9 @@ def draw(ladder: Ladder, width: int, colour: bool, ascii_only: bool) -> str:
     return _in_ascii(drawn) if ascii_only else drawn
 
 
-def narrowest(ladder: Ladder) -> int:
-    """The least width at which the ladder can be read well, or NARROWEST if it fits into that at all."""
-    width = NARROWEST
+def fitting_width(ladder: Ladder, width: int) -> int:
+    """`width` if the ladder can be drawn in it, else the least width at which it can be read well."""
+    width = max(width, NARROWEST)
     least = _NARROWEST_FIELD
     while ladder.hosts:
         try:
