@@ -16,7 +16,7 @@ import pytest
 
 PACKAGE: Final = Path(__file__).parent.parent / "src" / "netglass"
 
-GROUND: Final = frozenset({"times", "rng", "errors", "errnos", "build", "world"})
+GROUND: Final = frozenset({"times", "rng", "counters", "errors", "errnos", "build", "world"})
 PROTOCOLS: Final = GROUND | {"wire", "probe"}
 HOST: Final = PROTOCOLS | {"tcp", "udp", "ip", "neighbor", "multicast"}
 DEVICES: Final = HOST | {"host"}
@@ -31,6 +31,7 @@ class Layer(NamedTuple):
 
 
 LAYERS: Final[dict[str, Layer]] = {
+    "counters": Layer(frozenset({"times"}), "why packets ended; every layer of a host counts"),
     "errnos": Layer(frozenset(), "a table of constants"),
     "errors": Layer(frozenset({"errnos"}), "what callers catch; named by everybody, so it knows nobody"),
     "times": Layer(frozenset({"errors"}), "time is a number; text that is no duration is the caller's mistake"),

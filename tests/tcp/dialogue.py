@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from netglass.counters import Counters
 from netglass.tcp.config import TcpConfig, TcpSettings
 from netglass.tcp.connection import Connection, open_connection
 from netglass.tcp.state import State
-from netglass.tcp.tcb import Counters, Tcb
+from netglass.tcp.tcb import Tcb
 from netglass.times import NEVER, duration
 from netglass.wire.checksum import Buffer
 from netglass.wire.seq import wrap

@@ -11,12 +11,12 @@ first byte of its data is 1.
 
 from __future__ import annotations
 
+from netglass.counters import Counters
 from netglass.probe import Flow, Probe
 from netglass.rng import Rng
 from netglass.tcp.config import TcpConfig, TcpSettings
 from netglass.tcp.connection import Connection
 from netglass.tcp.listener import Listener
-from netglass.tcp.tcb import Counters
 from netglass.times import NEVER, SECOND, duration
 from netglass.wire.seq import wrap
 from netglass.wire.tcp import ABSENT, ACK, SYN, TcpOptions, TcpSegment, flag_text

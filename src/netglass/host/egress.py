@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from netglass.counters import Counters
 from netglass.errnos import EMSGSIZE, ENETUNREACH
 from netglass.errors import MisuseError
 from netglass.host.config import HostConfig
 from netglass.host.interface import LARGEST_PACKET, Interface
 from netglass.host.routes import Path, Route, Routes
 from netglass.probe import Probe
-from netglass.tcp.tcb import Counters, Tcb
+from netglass.tcp.tcb import Tcb
 from netglass.times import MINUTE, NEVER
 from netglass.wire.address import (
     BROADCAST,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from netglass.counters import Counters
 from netglass.errors import MisuseError
 from netglass.host.config import HostConfig
 from netglass.host.demux import Demux
@@ -36,7 +37,6 @@ from netglass.rng import Rng
 from netglass.tcp.config import TcpSettings
 from netglass.tcp.connection import Connection
 from netglass.tcp.listener import Listener
-from netglass.tcp.tcb import Counters
 from netglass.udp.port import UdpPort
 from netglass.wire.checksum import Buffer
 from netglass.wire.ip import IpPacket

@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from netglass.counters import Counters
 from netglass.errors import MisuseError
 from netglass.network.fault import PASS, Fault, Names, Verdict
 from netglass.probe import Probe
 from netglass.rng import Rng
-from netglass.tcp.tcb import Counters
 from netglass.times import NEVER, human
 from netglass.wire.ip import IpPacket
 from netglass.wire.packet import packet_bytes, packet_size

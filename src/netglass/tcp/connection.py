@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from netglass.counters import Counters
 from netglass.probe import Probe
 from netglass.tcp import arrive, calls, congestion, options, timeout, transmit
 from netglass.tcp.config import TcpConfig, TcpSettings
@@ -10,7 +11,7 @@ from netglass.tcp.establish import establish, vanish
 from netglass.tcp.recovery import Recovery
 from netglass.tcp.rtt import RttEstimator
 from netglass.tcp.state import CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT
-from netglass.tcp.tcb import RESET_DUE, Counters, Tcb
+from netglass.tcp.tcb import RESET_DUE, Tcb
 from netglass.wire.checksum import Buffer
 from netglass.wire.seq import unwrap
 from netglass.wire.tcp import ABSENT, TcpSegment

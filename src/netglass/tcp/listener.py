@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from netglass.counters import Counters
 from netglass.errors import MisuseError
 from netglass.probe import Flow, Probe
 from netglass.rng import Rng
@@ -42,7 +43,6 @@ from netglass.tcp.half_open import (
 from netglass.tcp.isn import IsnGenerator
 from netglass.tcp.reset import reset_for
 from netglass.tcp.syn_queue import SynQueue
-from netglass.tcp.tcb import Counters
 from netglass.times import NEVER
 from netglass.wire.seq import MASK, unwrap
 from netglass.wire.tcp import ABSENT, ACK, FIN, RST, SYN, TcpSegment

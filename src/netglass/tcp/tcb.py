@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from netglass.counters import Counters
 from netglass.probe import Flow, Probe, TcbSnapshot
 from netglass.tcp.config import TcpConfig, TcpSettings
 from netglass.tcp.recovery import Recovery
@@ -16,7 +17,7 @@ from netglass.tcp.recvbuf import ReceiveBuffer
 from netglass.tcp.rtt import RttEstimator
 from netglass.tcp.sendbuf import SendBuffer
 from netglass.tcp.state import CLOSED, State, allowed
-from netglass.times import NEVER, SECOND
+from netglass.times import NEVER
 from netglass.wire.tcp import ABSENT, TcpOptions
 
 RESET_DUE: Final = 1
@@ -27,29 +28,6 @@ ACK_DUE: Final = 8
 # What `Tcb.urgent_byte` says when it is no byte.
 URGENT_NOT_YET: Final = -1  # announced perhaps, not arrived
 URGENT_READ: Final = -2
-
-
-class Counters:
-    """How often each odd thing happened; names are those of the drop reasons. Shared by everything in one host."""
-
-    __slots__ = ("_challenges", "_second", "counts")
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-        self._second: int = -1  # in which challenge ACKs were counted last
-        self._challenges: int = 0
-
-    def may_challenge(self, limit: int, now: int) -> bool:
-        """False once the host has sent `limit` challenge ACKs in this second (RFC 5961 §7)."""
-        second = now // SECOND
-        if second != self._second:
-            self._second = second
-            self._challenges = 0
-        self._challenges += 1
-        return self._challenges <= limit
-
-    def add(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
 
 
 class Tcb:
