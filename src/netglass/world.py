@@ -59,6 +59,26 @@ class Endpoint:
         self.scheduled_at: int = NEVER  # the host's timer heap has an entry for then
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Service(Endpoint):
+    """Something of the host itself that sends by itself and has timers: reassembly, neighbours, group membership. The
+    host's schedule serves it as it serves an endpoint: marked when something happened to it, drained, filed under its
+    deadline."""
+
+    @property
+    def deadline(self) -> int:
+        """When `handle_timeout` is to be called; NEVER if nothing is waited for."""
+        raise NotImplementedError
+
+    def handle_timeout(self, now: int) -> None:
+        """The deadline has come. What follows from it is sent by `drain`."""
+        raise NotImplementedError
+
+    def drain(self, now: int) -> None:
+        """Send what there is to send."""
+        raise NotImplementedError
+
+
 # Readiness bits, with Linux's values (poll(2)).
 POLLIN: Final = 0x001
 POLLPRI: Final = 0x002

@@ -27,7 +27,7 @@ from netglass.tcp.state import CLOSED
 from netglass.times import NEVER
 from netglass.udp.port import UdpPort
 from netglass.wire.ip import TCP, IpPacket
-from netglass.world import Endpoint
+from netglass.world import Endpoint, Service
 
 BURST: Final = 64
 """Segments that one endpoint may send before the next has its turn."""
@@ -73,6 +73,11 @@ class Schedule:
             if bits and endpoint.waker is not None:
                 endpoint.woken = 0
                 endpoint.waker.wake(bits)
+        elif isinstance(endpoint, Service):
+            endpoint.drain(now)
+            deadline = endpoint.deadline
+            if deadline < endpoint.scheduled_at:
+                self._file(endpoint, deadline)
 
     def _drain_connection(self, connection: Connection, now: int) -> None:
         tcb = connection.tcb
@@ -140,7 +145,7 @@ class Schedule:
                 self._stale -= 1
                 continue
             endpoint.scheduled_at = NEVER
-            if isinstance(endpoint, (Connection, Listener)):
+            if isinstance(endpoint, (Connection, Listener, Service)):
                 deadline = endpoint.deadline
                 if deadline <= now:
                     endpoint.handle_timeout(now)
