@@ -16,6 +16,8 @@ from netglass.experiments.experiment import Experiment, Outcome, Parameter
 def test_every_experiment_answers_quickly_and_in_words(name):
     start = time.process_time()
     experiment = by_name(name)
+    if missing := experiment.missing():
+        pytest.skip(f"{' and '.join(missing)} not installed")
     outcome = experiment.run()
     spent = time.process_time() - start
     assert experiment.name == name
@@ -78,3 +80,10 @@ def test_parameters_are_read_by_the_kind_of_their_default():
 def test_a_wrong_parameter_is_told_what_is_right(given, told):
     with pytest.raises(MisuseError, match=told):
         EXAMPLE.run(**given)
+
+
+def test_what_lacks_a_library_says_what_to_install():
+    lame = Experiment("example", "opening", "What is this?", answer, needs=("json", "no_such_module"))
+    assert lame.missing() == ["no_such_module"]
+    with pytest.raises(MisuseError, match=r"example runs no_such_module: pip install 'netglass\[examples\]'"):
+        lame.run()

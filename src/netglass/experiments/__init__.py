@@ -61,8 +61,9 @@ RELIABLE: Final = (
     "states",
 )
 FLOOD: Final = ("syn_flood",)
+SERVICES: Final = ()
 
-NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD))
+NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *SERVICES))
 
 
 def by_name(name: str) -> Experiment:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 from netglass.errors import MisuseError
@@ -105,16 +106,24 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question and how to ask the network."""
+    """A question and how to ask the network. `needs` names the modules of others that it runs: of the extra `examples`."""
 
     name: str
     group: str
     question: str
     function: Callable[..., Outcome]
     parameters: tuple[Parameter, ...] = field(default=())
+    needs: tuple[str, ...] = field(default=())
+
+    def missing(self) -> list[str]:
+        """Which of `needs` are not installed."""
+        return [name for name in self.needs if find_spec(name) is None]
 
     def run(self, **given: int | str) -> Outcome:
         """Run with the defaults, or with what is given by name."""
+        missing = self.missing()
+        if missing:
+            raise MisuseError(f"{self.name} runs {' and '.join(missing)}: pip install 'netglass[examples]'")
         known = {parameter.name: parameter for parameter in self.parameters}
         values = {parameter.name: parameter.default for parameter in self.parameters}
         for name, value in given.items():

@@ -1,9 +1,9 @@
 """The stage on which nearly every experiment plays: a client, a server, one cable, a recorder that sees all of it; and
-programs that both ends run."""
+programs that both ends run. Real ones, of `experiments.programs`, run through `play`, and `Words` notes what they say."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Final
 
 from netglass import errnos
@@ -14,19 +14,27 @@ from netglass.lab.io import Io, Options, Stream
 from netglass.lab.network import Network
 from netglass.network.cable import Cable
 from netglass.network.fault import Fault
+from netglass.probe import Flow, Probe, TcbSnapshot
 from netglass.times import duration, human
 from netglass.trace.recorder import Recorder
+from netglass.trace.records import flow_of
+from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import TcpSegment
+from netglass.wire.udp import UdpDatagram
 
 Steps = Generator[Any, None, Any]
 """What a program is."""
+
+Say = Callable[[bytes, Flow], Iterable[str]]
+"""Puts what a packet carries into words."""
 
 RTT: Final = Parameter("rtt", "40ms", "round-trip time", "1us", "900ms")
 """Not longer: from 1 s on the first timers run out before the first answers come."""
 
 
 class Scene:
-    """`rtt` is there and back. `faults` sit in the cable. Each host may be given a configuration of its own."""
+    """`rtt` is there and back. `faults` sit in the cable. Each host may be given a configuration of its own. With `words`
+    what hosts say to each other is noted."""
 
     def __init__(
         self,
@@ -35,13 +43,60 @@ class Scene:
         client: HostConfig | None = None,
         server: HostConfig | None = None,
         seed: int = 1,
+        words: Say | None = None,
     ) -> None:
         self.trace = Recorder()
         self.net = Network(seed=seed)
+        if words is not None:
+            self.net.observe(
+                Words(self.trace, words)
+            )  # before the trace: words stand above the arrow that carries them
         self.net.observe(self.trace)
         self.client: LabHost = self.net.host("client", config=client)
         self.server: LabHost = self.net.host("server", config=server)
         self.cable: Cable = self.net.cable(self.client, self.server, delay=duration(rtt) // 2, faults=list(faults))
+
+    def play(self, serve: Callable[[], object], ask: Callable[..., Any], *args: Any) -> Any:
+        """Runs ordinary Python programs, as they are: `serve()` on the server, for as long as the other takes, and
+        `ask(*args)` on the client. What `ask` returns."""
+        from netglass.programs.run import run, spawn  # most experiments do without
+
+        spawn(self.server, serve, daemon=True)
+        return run(self.client, ask, *args)
+
+
+# -- what real programs say
+
+
+class Words(Probe):
+    """Notes what each host says, when it says it: the words that `say` finds in the payload of a packet. `say` is also
+    told the connection, (source, port, destination, port)."""
+
+    __slots__ = ("_say", "_trace")
+
+    def __init__(self, trace: Recorder, say: Say) -> None:
+        self._say: Say = say
+        self._trace: Recorder = trace
+
+    def packet_sent(self, host: str, interface: str, packet: IpPacket, tcb: TcbSnapshot | None, now: int) -> None:
+        flow = flow_of(packet)
+        if flow is None or (tcb is None and isinstance(packet.payload, TcpSegment)):
+            return  # it has no payload; or a router passes it on
+        for text in self._say(payload(packet), flow):
+            self._trace.note(host, "words", text, now)
+
+
+def payload(packet: IpPacket) -> bytes:
+    """What a TCP or UDP packet carries."""
+    content = packet.payload
+    if isinstance(content, TcpSegment):
+        return b"".join(content.chunks)
+    return bytes(content.payload) if isinstance(content, UdpDatagram) else b""
+
+
+def lines(data: bytes, flow: Flow) -> list[str]:
+    """Each line of a text, in quotes."""
+    return [f'"{line}"' for line in data.decode(errors="replace").splitlines() if line]
 
 
 # -- programs. What they do is noted, so that the ladder shows it.
