@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -21,6 +20,7 @@ from typing import Any, Final
 from netglass.programs import chance, clock, current, dates, deadlock, descriptors, fence, threads
 from netglass.programs.kernel import Kernel, Task
 from netglass.programs.patches import Patch, Patched
+from netglass.programs.processor import Processor
 from netglass.programs.watchdog import WATCHDOG, Hung
 from netglass.sockets.place import Place
 
@@ -94,7 +94,7 @@ def _run_main(kernel: Kernel, main: Callable[..., Any], args: tuple[Any, ...]) -
 class Session:
     """Everything that is different while a run goes on, and its end."""
 
-    __slots__ = ("_allow", "_chance", "_cpus", "_host", "_idle_threads", "_kernel", "_limit", "_patched", "_seed")
+    __slots__ = ("_allow", "_chance", "_host", "_idle_threads", "_kernel", "_limit", "_patched", "_processor", "_seed")
 
     def __init__(self, kernel: Kernel, host: Place, seed: int, limit: float, allow: frozenset[str]) -> None:
         self._kernel: Kernel = kernel
@@ -102,14 +102,14 @@ class Session:
         self._seed: int = seed
         self._limit: float = limit
         self._allow: frozenset[str] = allow
-        self._cpus: set[int] = set()
+        self._processor: Processor = Processor()
         self._idle_threads: threads.IdleThreads | None = None
         self._patched: Patched | None = None
         self._chance: chance.Chance | None = None
 
     def __enter__(self) -> None:
         kernel = self._kernel
-        kernel.before_threads = self._pin
+        kernel.before_threads = self._processor.keep
         kernel.interrupt = threads.interrupt_trio
         kernel.report = deadlock.report
         kernel.report_cycle = lambda cycle: deadlock.cycle_report(cycle, kernel.tasks)
@@ -125,9 +125,6 @@ class Session:
         except BaseException:
             self._leave()
             raise
-
-    def _pin(self) -> None:
-        self._cpus = pin()
 
     def __exit__(self, *error: object) -> None:
         hook = sys.unraisablehook
@@ -151,7 +148,7 @@ class Session:
         current.leave()
         if self._chance is not None:
             self._chance.leave()
-        unpin(self._cpus)
+        self._processor.leave()
 
 
 def _say_nothing(unraisable: object) -> None:
@@ -164,21 +161,3 @@ def table(kernel: Kernel, allow: frozenset[str]) -> list[Patch]:
     for name in MODULES:
         found.extend(import_module(f"netglass.programs.{name}").patches(kernel))
     return found
-
-
-def pin() -> set[int]:
-    """Keeps this thread, and those that it will start, on the processor where it is: handing the baton over costs a
-    fifth then. Returns where it was allowed before; empty if this system cannot."""
-    try:
-        cpus = os.sched_getaffinity(0)
-        with open("/proc/thread-self/stat", "rb") as file:
-            here = int(file.read().rpartition(b")")[2].split()[36])
-        os.sched_setaffinity(0, {here})
-    except (AttributeError, OSError, ValueError, IndexError):
-        return set()
-    return cpus
-
-
-def unpin(cpus: set[int]) -> None:
-    if cpus:
-        os.sched_setaffinity(0, cpus)
