@@ -56,6 +56,17 @@ class Schedule:
             endpoint.dirty = True
             self.dirty.append(endpoint)
 
+    def wake(self) -> None:
+        """Wakes who waits for a dirty connection or listener, before that is drained: what is read and written now
+        goes with the answer to what arrived."""
+        for endpoint in tuple(self.dirty):
+            if isinstance(endpoint, Connection):
+                waker = endpoint.waker
+                bits = endpoint.tcb.woken
+                if bits and waker is not None:
+                    endpoint.tcb.woken = 0
+                    waker.wake(bits)
+
     def drain_next(self, now: int) -> None:
         """Serves the first of the dirty list, which must not be empty."""
         endpoint = self.dirty.popleft()
@@ -78,6 +89,8 @@ class Schedule:
             deadline = endpoint.deadline
             if deadline < endpoint.scheduled_at:
                 self._file(endpoint, deadline)
+            elif deadline == NEVER:
+                self.unfile(endpoint)
 
     def _drain_connection(self, connection: Connection, now: int) -> None:
         tcb = connection.tcb
