@@ -61,6 +61,10 @@ def test_wrong(net):
 )
 
 
+# pytest-asyncio warns whoever does not say it.
+LOOPS = ("-o", "asyncio_default_fixture_loop_scope=function")
+
+
 def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
     pytester.makepyfile(source)
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *LOOPS, *options)

@@ -69,6 +69,8 @@ def run(
     kernel = _waiting.pop(id(host.world), None) or Kernel(host.world, host)
     kernel.deterministic_tls = deterministic_tls
     with Session(kernel, host, host.seed if seed is None else seed, limit, frozenset(allow)):
+        if threads.in_event_loop():  # of an async test, say: `main` may have a loop of its own in a thread of its own
+            return _run_main(kernel, kernel.spawn(host, main, *args).wait, ())
         return _run_main(kernel, main, args)
 
 

@@ -206,12 +206,23 @@ def _trios_idle_threads() -> dict[object, None]:
 def interrupt_trio() -> bool:
     """If the calling thread is in trio.run, this does what Ctrl-C does: everything is cancelled, in order. Any other
     error out of its wait for events would leave all of it as it is."""
-    context = getattr(sys.modules.get("trio._core._run"), "GLOBAL_RUN_CONTEXT", None)
-    runner = getattr(context, "runner", None)
+    runner = _trios_runner()
     if runner is None or not hasattr(runner, "deliver_ki"):
         return False
     runner.deliver_ki()
     return True
+
+
+def _trios_runner() -> Any:
+    """That of the calling thread; None if it is not in trio.run."""
+    context = getattr(sys.modules.get("trio._core._run"), "GLOBAL_RUN_CONTEXT", None)
+    return getattr(context, "runner", None)
+
+
+def in_event_loop() -> bool:
+    """True in a coroutine of asyncio or Trio: no other loop can be started in the same thread."""
+    asyncio = sys.modules.get("asyncio")
+    return _trios_runner() is not None or (asyncio is not None and asyncio._get_running_loop() is not None)
 
 
 _LOCK_KINDS: Final = (type(_thread.allocate_lock()), type(_thread.RLock()))
