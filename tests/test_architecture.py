@@ -49,7 +49,7 @@ LAYERS: Final[dict[str, Layer]] = {
     "multicast": Layer(PROTOCOLS, "a protocol core; protocols do not know each other"),
     "host": Layer(HOST, "one machine puts the protocols together; it knows no cable and no descriptor"),
     "network": Layer(DEVICES, "cables and faults between machines; it knows no clock of its own"),
-    "link": Layer(DEVICES, "devices of the real world under a host"),
+    "link": Layer(DEVICES, "devices of the real world under a host, as it sees them; they know no clock"),
     "sockets": Layer(DEVICES, "the BSD calls on one host, without waiting and without a network"),
     "lab": Layer(
         SCENES, "virtual time over networks and hosts; programs are started by others, so it never knows them"

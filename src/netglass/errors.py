@@ -20,3 +20,7 @@ class WireError(NetglassError, ValueError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class LinkError(NetglassError, OSError):
+    """A device cannot be had, or has gone; the text says what to do."""

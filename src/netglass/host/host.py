@@ -160,6 +160,11 @@ class Host:
     def handle_timeout(self, now: int) -> None:
         self._schedule.handle_timeout(now)
 
+    def wake(self) -> None:
+        """Wakes who waits for a connection to which something happened, before `poll_packet` answers for it. Whoever
+        drives may leave it out; then they are woken after."""
+        self._schedule.wake()
+
     def touch(self, endpoint: Endpoint, now: int) -> None:
         """The application called something on `endpoint`: what follows from it happens now."""
         self._schedule.drain(endpoint, now)

@@ -343,6 +343,8 @@ def finish(tcb: Tcb, seq: int, chunks: tuple[Buffer, ...], size: int, flags: int
         sack,
         None,
         urgent,
+        None,
+        tcb.mss - (4 + 8 * len(sack) if sack else 0) if size > tcb.mss else 0,
     )
 
 

@@ -74,6 +74,7 @@ class TcpSegment:
         "destination_port",
         "flags",
         "length",
+        "mss",
         "options",
         "raw_options",
         "sack",
@@ -101,6 +102,7 @@ class TcpSegment:
         options: TcpOptions | None = None,
         urgent: int = 0,
         raw_options: bytes | None = None,
+        mss: int = 0,
     ) -> None:
         self.source_port: int = source_port
         self.destination_port: int = destination_port
@@ -117,6 +119,8 @@ class TcpSegment:
         self.urgent: int = urgent
         # The option bytes as they came, so that a router passes on what it got; None: `encode_options` decides.
         self.raw_options: bytes | None = raw_options
+        # Of a super-segment: bytes of payload in each segment that the device shall cut out of it; 0: it is one.
+        self.mss: int = mss
 
 
 _NO_OPTIONS: Final = TcpOptions()
