@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from netglass.errors import MisuseError, WireError
 from netglass.wire.address import parse
 from netglass.wire.checksum import checksum, ones_sum
+from netglass.wire.extension import fragment_header
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import ICMP, ICMPV6, TCP, UDP, IpPacket
 from netglass.wire.packet import (
@@ -19,6 +20,7 @@ from netglass.wire.packet import (
     forwarded,
     packet_bytes,
     packet_size,
+    reassembled,
 )
 from netglass.wire.tcp import ACK, SYN, TcpOptions, TcpSegment
 from netglass.wire.udp import UdpDatagram
@@ -232,6 +234,9 @@ def test_a_fragment_stays_bytes() -> None:
 
 
 VALID = [
+    IpPacket(
+        ONE, ONE, UDP, UdpDatagram(1, 2, b"abc"), options=bytes([0, 0, 1, 4, 0, 0, 0, 0]) + bytes([60, 0]) + bytes(6)
+    ),
     syn_packet(),
     syn_packet(ONE, ONE),
     data_packet(50),
@@ -241,7 +246,7 @@ VALID = [
     IpPacket(A, B, ICMP, IcmpMessage(4, 3, 4, 1400, bytes(range(28)))),
     IpPacket(ONE, ONE, ICMPV6, IcmpMessage(6, 2, 0, 1400, bytes(48))),
     IpPacket(A, B, UDP, b"fragment", fragment_offset=1480, options=b"\x94\x04\0\0"),
-    IpPacket(ONE, ONE, 44, b"\x06\0\0\x01abcdsome of it"),
+    IpPacket(ONE, ONE, TCP, b"some of it", more_fragments=True, options=b"\x2c\0\0\x01abcd"),
 ]
 
 
@@ -264,8 +269,10 @@ def test_every_truncation_with_a_length_to_match(packet: IpPacket) -> None:
             cut = frame[:4] + (size - 40).to_bytes(2, "big") + frame[6:size]
         else:
             cut = repaired(frame[:2] + size.to_bytes(2, "big") + frame[4:size])
-        if isinstance(packet.payload, bytes):
-            assert decode_packet(cut).payload == frame[header:size]
+        if packet.options and header == 40 and size < 40 + len(packet.options):
+            assert reason(cut) == "ip-extension-short"
+        elif isinstance(packet.payload, bytes):
+            assert decode_packet(cut).payload == frame[header + len(packet.options) * (header == 40) : size]
         else:
             assert reason(cut).startswith(("tcp-", "udp-", "icmp-"))
 
@@ -308,6 +315,54 @@ def test_noise_gives_a_packet_that_can_be_sent_or_a_wire_error(noise: bytes) -> 
             continue
 
 
+# IPv6 extension headers: in `options` each begins with its own type, on the wire with the next one's
+
+
+HOP_BY_HOP = bytes([0, 0, 1, 4, 0, 0, 0, 0])  # PadN of six bytes
+STATIONS = bytes([43, 2, 0, 1, 0, 0, 0, 0]) + ONE  # a Routing header of type 0 with one station left
+
+
+def test_a_chain_of_extension_headers() -> None:
+    options = HOP_BY_HOP + fragment_header(0x12345678, 16, True)
+    packet = IpPacket(ONE, ONE, UDP, b"12345678", ident=0x12345678, more_fragments=True, fragment_offset=16)
+    packet.options = options
+    frame = packet_bytes(packet)
+    assert frame[6] == 0  # the fixed header says: Hop-by-Hop
+    assert frame[40:48] == bytes([44]) + HOP_BY_HOP[1:]
+    assert frame[48:56] == bytes.fromhex("1100 0011 12345678")
+    again = decode_packet(frame)
+    assert (again.protocol, again.options, again.payload) == (UDP, options, b"12345678")
+    assert (again.ident, again.more_fragments, again.fragment_offset) == (0x12345678, True, 16)
+    assert again.size == packet_size(packet) == 40 + 16 + 8
+
+
+def test_an_atomic_fragment_is_whole() -> None:
+    packet = IpPacket(ONE, ONE, UDP, UdpDatagram(1, 2, b"all of it"), options=fragment_header(7, 0, False))
+    again = decode_packet(packet_bytes(packet))
+    assert isinstance(again.payload, UdpDatagram)
+    assert (again.payload.payload, again.ident, again.more_fragments) == (b"all of it", 7, False)
+
+
+def test_what_has_stations_before_it_is_not_read() -> None:
+    # Its checksum is that for its last destination.
+    packet = IpPacket(ONE, ONE, UDP, b"any bytes", options=STATIONS)
+    assert decode_packet(packet_bytes(packet)).payload == b"any bytes"
+
+
+def test_a_datagram_put_together_again() -> None:
+    whole = IpPacket(ONE, ONE, UDP, UdpDatagram(1, 2, b"0123456789"), options=HOP_BY_HOP)
+    text = packet_bytes(whole)[48:]
+    head = IpPacket(ONE, ONE, UDP, text[:8], more_fragments=True, ident=7)
+    head.options = HOP_BY_HOP + fragment_header(7, 0, True)
+    assert packet_says(reassembled(head, text)) == packet_says(whole)
+    with pytest.raises(WireError, match="udp-checksum"):
+        reassembled(head, text[:-1] + b"!")
+    # Another Fragment header inside: nobody sends such a thing (RFC 8200 §4.1).
+    head.protocol = 44
+    with pytest.raises(WireError, match="ip-fragment-nested"):
+        reassembled(head, bytes([17, 0, 0, 1, 0, 0, 0, 9]) + text)
+
+
 # What callers may not do
 
 
@@ -326,7 +381,8 @@ def test_noise_gives_a_packet_that_can_be_sent_or_a_wire_error(noise: bytes) -> 
         (IpPacket(ONE, ONE, UDP, b"", flow_label=1 << 20), "flow_label has 20 bits"),
         (IpPacket(ONE, ONE, UDP, b"", tos=256), "tos has 8 bits"),
         (IpPacket(ONE, ONE, 256, b""), "protocol has 8 bits"),
-        (IpPacket(ONE, ONE, UDP, b"", options=bytes(4)), "IPv6 has no options"),
+        (IpPacket(ONE, ONE, UDP, b"", options=bytes(4)), "the last extension header ends at 0; the chain has 4"),
+        (IpPacket(ONE, ONE, UDP, b"", options=b"\x11" + bytes(7)), "17 is no type of extension header"),
         (IpPacket(ONE, ONE, UDP, b"", fragment_offset=8), "extension header"),
         (IpPacket(A, B, UDP, UdpDatagram(1, 2, b""), more_fragments=True), "a fragment carries bytes"),
         (IpPacket(A, B, TCP, UdpDatagram(1, 2, b"")), "UdpDatagram goes with protocol 17; the packet says 6"),

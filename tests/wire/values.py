@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from netglass.wire.extension import fragment_header
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import IpPacket, Payload
 from netglass.wire.packet import payload_protocol
@@ -52,6 +53,20 @@ raw_segments = st.builds(
 datagrams = st.builds(UdpDatagram, u16, u16, data)
 
 
+@st.composite
+def extensions(draw: st.DrawFn) -> bytes:
+    """A Hop-by-Hop, Routing (no stations left) or Destination Options header, as `IpPacket.options` has it."""
+    kind = draw(st.sampled_from([0, 43, 60]))
+    words = draw(st.integers(0, 2))
+    text = draw(st.binary(min_size=6 + 8 * words, max_size=6 + 8 * words))
+    if kind == 43:
+        text = text[:1] + b"\0" + text[2:]
+    return bytes([kind, words]) + text
+
+
+chains = st.lists(extensions(), max_size=3).map(b"".join)
+
+
 def messages(version: int) -> st.SearchStrategy[IcmpMessage]:
     return st.builds(IcmpMessage, st.just(version), u8, u8, u32, data)
 
@@ -63,10 +78,17 @@ def packets(draw: st.DrawFn) -> IpPacket:
     source = draw(st.binary(min_size=size, max_size=size))
     destination = draw(st.binary(min_size=size, max_size=size))
     payload: Payload = draw(segments() | raw_segments | datagrams | messages(version) | data)
-    protocol = draw(st.sampled_from([2, 44, 89, 255])) if isinstance(payload, bytes) else payload_protocol(payload)
+    protocol = draw(st.sampled_from([2, 50, 89, 255])) if isinstance(payload, bytes) else payload_protocol(payload)
     packet = IpPacket(source, destination, protocol, payload, draw(u8), draw(u8))
     if version == 6:
         packet.flow_label = draw(st.integers(0, 0xFFFFF))
+        packet.options = draw(chains)
+        if isinstance(payload, bytes) and draw(st.booleans()):
+            packet.protocol = draw(u8)
+            packet.fragment_offset = 8 * draw(st.integers(1, 0x1FFF))
+            packet.more_fragments = draw(st.booleans())
+            packet.ident = draw(u32)
+            packet.options += fragment_header(packet.ident, packet.fragment_offset, packet.more_fragments)
         return packet
     packet.ident = draw(u16)
     packet.dont_fragment = draw(st.booleans())

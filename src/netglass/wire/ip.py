@@ -62,10 +62,10 @@ class IpPacket:
         self.ttl: int = ttl  # hops left
         self.tos: int = tos  # 8 bits: DSCP and, in the low two, ECN (RFC 3168); IPv6 traffic class
         self.ident: int = ident
-        self.dont_fragment: bool = dont_fragment
+        self.dont_fragment: bool = dont_fragment  # IPv6: always, for routers
         self.more_fragments: bool = more_fragments
         self.fragment_offset: int = fragment_offset  # bytes, a multiple of 8
-        self.options: bytes = options
+        self.options: bytes = options  # IPv4: as on the wire; IPv6: the extension headers (`wire.extension`)
         self.flow_label: int = flow_label
         self.size: int = size  # bytes on the wire with all headers; 0: not reckoned yet (see `packet_size`)
 

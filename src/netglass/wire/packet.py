@@ -1,8 +1,8 @@
-"""IP packets to and from bytes: IPv4 (RFC 791) and the fixed header of IPv6 (RFC 8200), with what they carry.
+"""IP packets to and from bytes: IPv4 (RFC 791) and IPv6 with its extension headers (RFC 8200), with what they carry.
 
 Malformed bytes raise `WireError`; its reason names the header and what is wrong with it: "ip-short", "ip-version",
-"ip-header-length", "ip-checksum", "ip-length", and those of `decode_tcp`, `decode_udp`, `decode_icmp`. A value that
-cannot be put into bytes is the caller's mistake: `MisuseError`.
+"ip-header-length", "ip-checksum", "ip-length", "ip-extension-short", "ip-fragment-nested", and those of `decode_tcp`,
+`decode_udp`, `decode_icmp`. A value that cannot be put into bytes is the caller's mistake: `MisuseError`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 from netglass.errors import MisuseError, WireError
 from netglass.wire.checksum import Buffer, checksum, intact, ones_sum
+from netglass.wire.extension import FRAGMENT, FRAGMENT_HEADER, has_header, is_extension, read_chain, write_chain
 from netglass.wire.fields import misfit
 from netglass.wire.icmp import ICMP_HEADER, IcmpMessage, decode_icmp, encode_icmp
 from netglass.wire.ip import ICMP, ICMPV6, TCP, UDP, IpPacket, Payload
@@ -47,7 +48,7 @@ def packet_size(packet: IpPacket) -> int:
         size = ICMP_HEADER + len(payload.payload)
     else:
         size = len(payload)
-    size += IPV4_HEADER + len(packet.options) if len(packet.source) == 4 else IPV6_HEADER
+    size += (IPV4_HEADER if len(packet.source) == 4 else IPV6_HEADER) + len(packet.options)
     packet.size = size
     return size
 
@@ -83,7 +84,7 @@ def packet_bytes(packet: IpPacket) -> bytes:
 
 def encode_packet(packet: IpPacket) -> list[Buffer]:
     """All headers in the first buffer, then the payload's chunks, not copied."""
-    buffers = _encode_payload(packet)
+    buffers = encode_payload(packet)
     size = 0
     for buffer in buffers:
         size += len(buffer)
@@ -96,7 +97,8 @@ def encode_packet(packet: IpPacket) -> list[Buffer]:
     return buffers
 
 
-def _encode_payload(packet: IpPacket) -> list[Buffer]:
+def encode_payload(packet: IpPacket) -> list[Buffer]:
+    """What `packet` carries: its first header, then the chunks, not copied."""
     source = packet.source
     destination = packet.destination
     payload = packet.payload
@@ -157,17 +159,18 @@ def _encode_ipv4(packet: IpPacket, payload_size: int) -> bytes:
 
 
 def _encode_ipv6(packet: IpPacket, payload_size: int) -> bytes:
-    if packet.options:
-        raise MisuseError("IPv6 has no options in its header; extension headers are part of the payload")
-    if packet.more_fragments or packet.fragment_offset:
-        raise MisuseError("an IPv6 fragment says so in an extension header, which is part of the payload")
-    if packet.tos >> 8 or packet.flow_label >> 20:
+    options = packet.options
+    if packet.tos >> 8 or packet.flow_label >> 20 or packet.protocol >> 8:
         raise _misfit(packet, payload_size)
+    if (packet.more_fragments or packet.fragment_offset) and not has_header(options, FRAGMENT):
+        raise MisuseError("an IPv6 fragment says so in an extension header; put `extension.fragment_header` in options")
+    first, chain = write_chain(options, packet.protocol) if options else (packet.protocol, b"")
+    payload_size += len(chain)
     try:
-        head = _pack_ipv6(6 << 28 | packet.tos << 20 | packet.flow_label, payload_size, packet.protocol, packet.ttl)
+        head = _pack_ipv6(6 << 28 | packet.tos << 20 | packet.flow_label, payload_size, first, packet.ttl)
     except struct.error:
         raise _misfit(packet, payload_size) from None
-    return head + packet.source + packet.destination
+    return head + packet.source + packet.destination + chain
 
 
 def _misfit(packet: IpPacket, size: int) -> MisuseError:
@@ -197,25 +200,67 @@ def decode_packet(buffer: Buffer, verify: bool = True) -> IpPacket:
     if len(buffer) >= _VIEW_FROM:
         buffer = memoryview(buffer)
     packet = _decode_header(buffer)
-    header_size = _header_size(packet)
+    header_size = header_length(packet)
     size = packet.size
     if len(packet.source) == 4 and not intact(buffer[:header_size], 0):
         raise WireError("ip-checksum")
     if size < header_size or size > len(buffer):
         raise WireError("ip-length")
-    data = buffer[header_size:size]
-    if packet.more_fragments or packet.fragment_offset:
-        packet.payload = bytes(data)
-    else:
-        packet.payload = _decode_payload(packet.protocol, data, packet.source, packet.destination, verify)
-        if isinstance(packet.payload, UdpDatagram):
-            # A datagram may be shorter than its packet: what is passed on is the datagram.
-            packet.size = header_size + UDP_HEADER + len(packet.payload.payload)
+    packet.payload = _decode_rest(packet, buffer[header_size:size], verify)
+    if isinstance(packet.payload, UdpDatagram):
+        # A datagram may be shorter than its packet: what is passed on is the datagram.
+        packet.size = header_length(packet) + UDP_HEADER + len(packet.payload.payload)
     return packet
 
 
-def _header_size(packet: IpPacket) -> int:
-    return IPV4_HEADER + len(packet.options) if len(packet.source) == 4 else IPV6_HEADER
+def reassembled(head: IpPacket, payload: bytes) -> IpPacket:
+    """The whole datagram: the headers of its first fragment, `head`, around the pieces of all, put together. Its
+    checksums are looked at as those of any packet. WireError as in `decode_packet`."""
+    whole = IpPacket(
+        head.source,
+        head.destination,
+        head.protocol,
+        payload,
+        head.ttl,
+        head.tos,
+        head.ident,
+        head.dont_fragment,
+        False,
+        0,
+        head.options,
+        head.flow_label,
+    )
+    if len(whole.source) == 16:
+        # The Fragment header is the last one of a fragment (`read_chain` ends there), and the whole has none.
+        whole.options = whole.options[:-FRAGMENT_HEADER]
+        whole.ident = 0
+    whole.payload = _decode_rest(whole, payload, True)
+    if whole.more_fragments or whole.fragment_offset:
+        raise WireError("ip-fragment-nested")
+    packet_size(whole)
+    return whole
+
+
+def _decode_rest(packet: IpPacket, data: Buffer, verify: bool) -> Payload:
+    """What is behind the fixed header; extension headers go into `packet.options`."""
+    if len(packet.source) == 16 and is_extension(packet.protocol):
+        chain = read_chain(packet.protocol, data)
+        packet.protocol = chain.protocol
+        packet.options += chain.options
+        packet.ident = chain.ident
+        packet.more_fragments = chain.more_fragments
+        packet.fragment_offset = chain.fragment_offset
+        data = data[chain.size :]
+        if chain.rerouted:  # its checksums are those for its last destination
+            return bytes(data)
+    if packet.more_fragments or packet.fragment_offset:
+        return bytes(data)
+    return _decode_payload(packet.protocol, data, packet.source, packet.destination, verify)
+
+
+def header_length(packet: IpPacket) -> int:
+    """Bytes before the payload: the fixed header and the options or extension headers."""
+    return (IPV4_HEADER if len(packet.source) == 4 else IPV6_HEADER) + len(packet.options)
 
 
 def _decode_header(buffer: Buffer) -> IpPacket:
