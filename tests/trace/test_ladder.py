@@ -152,6 +152,31 @@ def test_what_comes_after_the_end_is_counted():
     assert not [each for each in Ladder.of(trace, end="1 s").items if isinstance(each, Gap)]
 
 
+def test_what_an_application_says_when_the_picture_begins_is_in_it():
+    net, trace = Network(seed=1), Recorder()
+    net.observe(trace)
+    client, server = net.host("client"), net.host("server")
+    net.cable(client, server, delay="10 ms")
+
+    def serve(io):
+        stream = yield from io.listen(80).accept()
+        yield from stream.receive()
+        io.note("and now")
+        yield from stream.send(b"answer")
+
+    def ask(io):
+        stream = yield from io.connect("server", 80)
+        yield from stream.send(b"question")
+
+    server.spawn(serve)
+    client.spawn(ask)
+    net.run(until="1 s")
+    first, second = Ladder.of(trace, start=trace.notes("server")[-1].time).items[:2]
+    assert isinstance(first, Remark)
+    assert first.text == "and now"
+    assert not isinstance(second, Remark)
+
+
 def test_an_old_packet_that_comes_in_from_before_the_start():
     trace = conversation(faults.delay(match.third_ack, by="2 s"))
     ladder = Ladder.of(trace, start="1 s")

@@ -61,7 +61,7 @@ RELIABLE: Final = (
     "states",
 )
 FLOOD: Final = ("syn_flood",)
-SERVICES: Final = ()
+SERVICES: Final = ("ftp_active", "ftp_passive")
 
 NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *SERVICES))
 

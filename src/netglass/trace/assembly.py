@@ -452,7 +452,10 @@ def between(
         arrow.sent = first
         arrow.starts = []
     inside = [each for each in items if first <= each.time <= final and each not in early]
-    return [*early, *inside], [each for each in items if each.time > final]
+    # What an application said when the picture begins, beside the end of an arrow that is not in it.
+    gone = [each for each in items if isinstance(each, Arrow) and each.time < first and each not in early]
+    said = [note for each in gone for note in each.ends if note.kind == NOTE and first <= note.time <= final]
+    return [*early, *said, *inside], [each for each in items if each.time > final]
 
 
 def _is_late(arrow: Arrow, first: int, final: int) -> bool:
