@@ -19,7 +19,22 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-COMPILED = ("times", "rng", "counters", "errnos", "probe", "world", "wire", "tcp", "udp", "ip", "host", "network", "sockets", "lab")
+COMPILED = (
+    "times",
+    "rng",
+    "counters",
+    "errnos",
+    "probe",
+    "world",
+    "wire",
+    "tcp",
+    "udp",
+    "ip",
+    "host",
+    "network",
+    "sockets",
+    "lab",
+)
 """The modules and packages of netglass that are compiled: the core and the lab, where the time goes.
 
 Left out for a reason: `errors` (children of OSError must be ordinary classes) and `build` (it knows both worlds)."""

@@ -1,0 +1,1 @@
+"""Group membership, IGMP and MLD alike: what a host tells (`member`), what a router asks and keeps (`querier`)."""
