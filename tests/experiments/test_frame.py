@@ -12,6 +12,9 @@ from netglass.experiments import NAMES, by_name, everything
 from netglass.experiments.experiment import Experiment, Outcome, Parameter
 
 
+# pyftpdlib imports modules that are deprecated; ftplib forgets its listening socket when PORT fails.
+@pytest.mark.filterwarnings("ignore:The asyn.* module is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_experiment_answers_quickly_and_in_words(name):
     start = time.process_time()
