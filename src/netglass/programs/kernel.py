@@ -37,6 +37,13 @@ class Stopped(BaseException):
     """Ends a task that still waits when its run is over. Not an Exception: programs must not take it for theirs."""
 
 
+class Signalled(BaseException):
+    """Thrown into the main task to wake it: it has signals to handle."""
+
+
+SIGNALLED: Final = Signalled()
+
+
 class Deadlock(NetglassError, RuntimeError):  # noqa: N818 - the thing itself, not an error about it
     """Nobody can go on and nothing is left to happen. The text names each task and what it waits for."""
 
@@ -68,6 +75,7 @@ class Task:
         "thrown",
         "wait_number",
         "waits_for",
+        "waker",
         "woken",
     )
 
@@ -88,6 +96,7 @@ class Task:
         self.joiners: list[Task] = []
         self.on_end: list[Callable[[], None]] = []  # called when it is done, by its own thread
         self.spins: int = 0
+        self.waker: TaskWaker = TaskWaker(self)  # for `description.watchers`
         # The kernel's own:
         self.gate: Any = raw.allocate_lock()  # it waits here for the baton
         self.gate.acquire()
@@ -119,6 +128,8 @@ class Task:
 class TaskWaker(Waker):
     """Wakes a task: for `description(fd).watchers`, or any endpoint."""
 
+    __slots__ = ("task",)
+
     def __init__(self, task: Task) -> None:
         self.task: Task = task
 
@@ -143,8 +154,10 @@ class Kernel:
         self.left_behind: list[Task] = []  # would not end
         self.ended_badly: bool = False  # a task that was told to end failed at that
         self.interrupt: Callable[[], bool] = _not_interrupted  # tells the running task to end in a way of its own
+        self.on_signal: Callable[[], None] = _do_nothing  # by the main task, after `signal_main`
         self.report: Callable[[Kernel], str] = plain_report
         self.report_cycle: Callable[[list[Task]], str] = plain_cycle
+        self.on_sleep: Callable[[Task], None] | None = None  # told when a task is about to wait
         self.context: Context = Context()  # of the program that runs
         self._ready: deque[Task] = deque()
         self._alarms: list[tuple[int, int, Task]] = []
@@ -214,27 +227,37 @@ class Kernel:
         if task.parked:
             raise MisuseError(f"{task.name} waits already; a finaliser or a probe called something that waits")
         task.waits_for = what
+        if self.on_sleep is not None:
+            self.on_sleep(task)
         task.woken = False
         task.parked = True
-        self._waits += 1
-        task.wait_number = self._waits
         task.deadline = deadline
-        if deadline < task.alarm_at:
-            task.alarm_at = deadline
-            heappush(self._alarms, (deadline, task.wait_number, task))
-        task.host.flush()
-        if deadline != NEVER and task.parked and deadline <= self.world.now():
-            task.parked = False
-            self._ready.append(task)
+        if self._ready:
+            task.host.flush()  # else the world's first step is to carry out what was called
+        if deadline != NEVER:
+            self._set_alarm(task, deadline)
         self._give_baton(task)
         task.deadline = NEVER
         if task.thrown is not None:
             error = task.thrown
             task.thrown = None
+            if error is SIGNALLED:
+                self.on_signal()
+                return True
             if self._ends and not self._over and self.interrupt():
                 return True
             raise error
         return task.woken
+
+    def _set_alarm(self, task: Task, deadline: int) -> None:
+        self._waits += 1
+        task.wait_number = self._waits
+        if deadline < task.alarm_at:
+            task.alarm_at = deadline
+            heappush(self._alarms, (deadline, self._waits, task))
+        if task.parked and deadline <= self.world.now():
+            task.parked = False
+            self._ready.append(task)
 
     def unpark(self, task: Task) -> None:
         """Lets a task that waits go on, after those that can already. Does nothing to one that does not wait: nothing
@@ -269,37 +292,52 @@ class Kernel:
         """Carries out what the running task's socket calls brought about, now and not when it waits next."""
         self._running.host.flush()
 
+    def signal_main(self) -> None:
+        """The main task calls `on_signal` as soon as it has the baton: handlers are Python code of the program. May be
+        called by its thread, without the baton."""
+        main = self.main
+        if main.thrown is None:
+            main.thrown = SIGNALLED
+        self.unpark(main)
+
     # -- the baton
 
     def _give_baton(self, task: Task) -> None:
         following = self._ready.popleft() if self._ready and not self.bite else self._next()
-        if following is not task:
+        if following is task:
+            return
+        switches = self.switches
+        try:
             self._hand_over(following)
-            self._take_baton(task)
+            task.gate.acquire()
+        except BaseException as error:
+            self._take_after_error(task, following, switches, error)
+        if self._ending is not None:
+            self._let_go()
 
     def _hand_over(self, following: Task) -> None:
-        self.switches += 1
         if following.context is not self.context:
             self.context.leave()
             self.context = following.context
             self.context.enter()
+        # No call from here on: an error of a signal comes before all of it or after it.
+        self.switches += 1
         self._running = following
         following.gate.release()
 
-    def _take_baton(self, task: Task) -> None:
-        try:
-            task.gate.acquire()
-        except BaseException as error:
-            self._take_after_signal(task, error)
-        if self._ending is not None:
-            # Its finalisers run until its thread is gone.
-            ending = self._ending
-            self._ending = None
+    def _let_go(self) -> None:
+        """A task's finalisers run until its thread is gone."""
+        ending = self._ending
+        self._ending = None
+        if ending is not None:
             ending.join()
 
-    def _take_after_signal(self, task: Task, error: BaseException) -> None:
-        """A signal (KeyboardInterrupt) came while the task waited for the baton, or just when it got it: it is raised
-        with the baton in hand."""
+    def _take_after_error(self, task: Task, following: Task, switches: int, error: BaseException) -> None:
+        """A handler of a signal that knows nothing of batons (or the watchdog) raised while the task gave the baton
+        away, waited for it, or just got it: the error is raised with the baton in hand."""
+        if self.switches == switches:
+            self._ready.appendleft(following)  # it had not been given away
+            self._keep_baton(task)
         while self._running is not task:
             if task.thrown is None:
                 self.throw(task, error)
@@ -311,6 +349,15 @@ class Kernel:
                 return
         task.gate.acquire(False)
         task.thrown = error
+
+    def _keep_baton(self, task: Task) -> None:
+        if task.parked:
+            task.parked = False
+        else:
+            self._ready.remove(task)
+        if self.context is not task.context:
+            self.context = task.context
+            self.context.enter()
 
     def _next(self) -> Task:
         ready = self._ready
@@ -416,7 +463,9 @@ class Kernel:
         return task
 
     def _body(self, task: Task, call: Callable[[], None]) -> None:
-        self._take_baton(task)
+        task.gate.acquire()
+        if self._ending is not None:
+            self._let_go()
         try:
             if task.thrown is None and not self._over:
                 call()
@@ -518,6 +567,10 @@ class Kernel:
 
 def _not_interrupted() -> bool:
     return False
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def plain_report(kernel: Kernel) -> str:

@@ -12,17 +12,21 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from netglass.programs import chance, clock, current, dates, deadlock, descriptors, fence, threads
+from netglass.programs import chance, clock, current, dates, deadlock, descriptors, fence, signals, threads
 from netglass.programs.kernel import Kernel, Task
 from netglass.programs.patches import Patch, Patched
 from netglass.programs.processor import Processor
 from netglass.programs.watchdog import WATCHDOG, Hung
 from netglass.sockets.place import Place
+
+if TYPE_CHECKING:
+    from netglass.programs.call_log import CallLog
 
 LIMIT: Final = 60.0
 """Seconds of real time that a run may take."""
@@ -56,19 +60,23 @@ def run(
     limit: float = LIMIT,
     allow: Iterable[str] = (),
     deterministic_tls: bool = False,
+    calls: CallLog | None = None,
 ) -> Any:
     """Runs `main(*args)` on `host` in virtual time, until it and all programs and threads but daemons have ended; its
     result.
 
     `seed` decides what programs draw (default: the world's), `limit` is in seconds of real time, `allow` names audit
-    events that may leave the lab (see `fence.REFUSED`). Inside a run it is `spawn` and `wait`.
+    events that may leave the lab (see `fence.REFUSED`), `calls` hears of all calls. Inside a run it is `spawn` and
+    `wait`.
     """
     inner = current.kernel()
     if inner is not None:
         return inner.spawn(host, main, *args).wait()
     kernel = _waiting.pop(id(host.world), None) or Kernel(host.world, host)
     kernel.deterministic_tls = deterministic_tls
-    with Session(kernel, host, host.seed if seed is None else seed, limit, frozenset(allow)):
+    if calls is not None:
+        kernel.on_sleep = calls.fell_asleep
+    with Session(kernel, host, host.seed if seed is None else seed, limit, frozenset(allow), calls):
         if threads.in_event_loop():  # of an async test, say: `main` may have a loop of its own in a thread of its own
             return _run_main(kernel, kernel.spawn(host, main, *args).wait, ())
         return _run_main(kernel, main, args)
@@ -96,14 +104,28 @@ def _run_main(kernel: Kernel, main: Callable[..., Any], args: tuple[Any, ...]) -
 class Session:
     """Everything that is different while a run goes on, and its end."""
 
-    __slots__ = ("_allow", "_chance", "_host", "_idle_threads", "_kernel", "_limit", "_patched", "_processor", "_seed")
+    __slots__ = (
+        "_allow",
+        "_calls",
+        "_chance",
+        "_host",
+        "_idle_threads",
+        "_kernel",
+        "_limit",
+        "_patched",
+        "_processor",
+        "_seed",
+    )
 
-    def __init__(self, kernel: Kernel, host: Place, seed: int, limit: float, allow: frozenset[str]) -> None:
+    def __init__(
+        self, kernel: Kernel, host: Place, seed: int, limit: float, allow: frozenset[str], calls: CallLog | None
+    ) -> None:
         self._kernel: Kernel = kernel
         self._host: Place = host
         self._seed: int = seed
         self._limit: float = limit
         self._allow: frozenset[str] = allow
+        self._calls: CallLog | None = calls
         self._processor: Processor = Processor()
         self._idle_threads: threads.IdleThreads | None = None
         self._patched: Patched | None = None
@@ -119,9 +141,13 @@ class Session:
         try:
             self._chance = chance.Chance(self._seed)
             fence.put_up(self._allow)
-            self._patched = Patched(table(kernel, self._allow), import_module("netglass.programs.calls").methods())
+            replaced = table(kernel, self._allow)
+            if self._calls is not None:
+                replaced = self._calls.watched(replaced)
+            self._patched = Patched(replaced, import_module("netglass.programs.calls").methods())
             dates.enter()
             kernel.begin(self._host)
+            signals.enter()
             self._idle_threads = threads.IdleThreads()
             WATCHDOG.watch(kernel, self._limit)
         except BaseException:
@@ -143,6 +169,7 @@ class Session:
     def _leave(self) -> None:
         WATCHDOG.leave()
         dates.leave()
+        unheard = signals.leave()
         if self._idle_threads is not None:
             self._idle_threads.leave()
         if self._patched is not None:
@@ -151,6 +178,8 @@ class Session:
         if self._chance is not None:
             self._chance.leave()
         self._processor.leave()
+        for number in unheard:
+            signal.raise_signal(number)
 
 
 def _say_nothing(unraisable: object) -> None:

@@ -1,0 +1,124 @@
+"""The log of calls: who asked the machine for what, and slept in it how long."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+import time
+
+from netglass import Network, run, spawn
+from netglass.programs.call_log import CallLog
+from netglass.trace import Recorder
+
+
+def serve():
+    with socket.create_server(("", 80)) as listener:
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                data = connection.recv(100)
+                time.sleep(1)
+                connection.sendall(data)
+
+
+def ask():
+    with socket.create_connection(("server", 80)) as sock:
+        sock.sendall(b"hello")
+        select.select([sock], [], [])
+        sock.setblocking(False)
+        answer = sock.recv(100)
+        try:
+            sock.recv(1)
+        except BlockingIOError:
+            sock.setblocking(True)
+        return answer + sock.recv(1)
+
+
+def logged(program, notes=False):
+    """The log of `program` on a client, the trace, and what it returned."""
+    net = Network(seed=1)
+    client, server = net.host("client"), net.host("server")
+    net.cable(client, server, delay="10 ms")
+    trace = Recorder()
+    net.observe(trace)
+    log = CallLog(notes)
+    spawn(server, serve, daemon=True)
+    return log, trace, run(client, program, calls=log)
+
+
+def test_each_call_says_what_came_of_it_and_how_long_the_thread_slept():
+    log, _, answer = logged(ask)
+    assert answer == b"hello"
+    assert [(str(each), each.slept // 1_000_000) for each in log.of(host="client")] == [
+        ("connect() returns", 20),
+        ("sendall(server) returns 5 bytes", 0),
+        ("select() returns server", 1020),
+        ("setblocking() returns", 0),
+        ("recv(server) returns 5 bytes", 0),
+        ("recv(server): EAGAIN", 0),
+        ("setblocking() returns", 0),
+        ("recv(server) returns 0 bytes", 0),
+        ("close(server) returns", 0),
+    ]
+    assert [each.slept for each in log.of("sleep", host="server")] == [1_000_000_000]
+    assert [each.error for each in log.of("accept")] == ["", "Stopped"]  # the run ended
+    assert "sendall(server) returns 5 bytes  fd 3\n" in log.text()
+
+
+def test_the_network_is_told_when_a_thread_falls_asleep_and_what_a_call_came_to():
+    _, trace, _ = logged(ask, notes=True)
+    found = [(note.time // 1_000_000, note.text) for note in trace.notes("client")]
+    assert found[:4] == [
+        (0, "connect() sleeps"),
+        (20, "connect() returns"),
+        (20, "sendall(server) returns 5 bytes"),
+        (20, "select() sleeps"),
+    ]
+
+
+def test_without_notes_the_network_is_told_nothing():
+    assert not logged(ask)[1].notes()
+
+
+def test_only_locks_that_must_be_waited_for_are_calls():
+    def wait_for_a_lock():
+        lock = threading.Lock()
+        with lock:
+            pass
+        lock.acquire()
+        threading.Timer(2, lock.release).start()
+        lock.acquire()
+
+    log, _, _ = logged(wait_for_a_lock)
+    assert [each.slept for each in log.of("lock", task="main")] == [2_000_000_000]
+
+
+def test_reading_a_file_is_a_call_on_a_descriptor_of_its_own(tmp_path):
+    (tmp_path / "file").write_bytes(b"text")
+
+    def read():
+        with open(tmp_path / "file", "rb") as file:
+            return os.read(file.fileno(), 100)
+
+    log, _, text = logged(read)
+    assert text == b"text"
+    assert [(each.who, each.amount) for each in log.of("read")] == [("", 4)]
+
+
+def test_afterwards_everything_is_as_it_was():
+    before = socket.socket.recv, os.read, select.select, time.sleep
+    logged(ask)
+    assert before == (socket.socket.recv, os.read, select.select, time.sleep)
+
+
+def test_the_log_changes_nothing():
+    plain = Network(seed=1)
+    client, server = plain.host("client"), plain.host("server")
+    plain.cable(client, server, delay="10 ms")
+    trace = Recorder()
+    plain.observe(trace)
+    spawn(server, serve, daemon=True)
+    run(client, ask)
+    assert trace.times() == logged(ask)[1].times()
