@@ -11,6 +11,7 @@ from netglass.errors import MisuseError
 from netglass.host.config import HostConfig
 from netglass.host.interface import LARGEST_PACKET, Interface
 from netglass.host.routes import Path, Route, Routes
+from netglass.ip.fragment import fragments
 from netglass.probe import Probe
 from netglass.tcp.tcb import Tcb
 from netglass.times import MINUTE, NEVER
@@ -44,6 +45,7 @@ class Egress:
 
     __slots__ = (
         "_ident",
+        "_ident_6",
         "_learned",
         "_paths",
         "addresses",
@@ -73,6 +75,8 @@ class Egress:
         self.looped: deque[IpPacket] = deque()
         self.dropped: int = 0  # packets, in either direction; `counters` says why
         self._ident: int = ident
+        # RFC 7739: not from zero, and not one counter for all hosts; the seed decides.
+        self._ident_6: int = ident * 0x9E3779B1 & 0xFFFFFFFF
         self._paths: dict[bytes, Path] = self.routes.paths
         self._learned: dict[bytes, tuple[int, int]] = {}  # destination -> (path MTU, when to forget it)
         self.loopback: Interface = self.add_interface("lo", 65536, False, True)
@@ -215,16 +219,43 @@ class Egress:
 
     def send(self, packet: IpPacket, now: int, interface: Interface | None = None) -> int:
         """Any other packet, through `interface` or where its route leads: 0, -ENETUNREACH or -EMSGSIZE. The source
-        address is not looked at."""
+        address is not looked at. What is longer than the MTU goes out in fragments, unless it may not be cut: IPv4 with
+        DF set, and TCP, which knows better."""
         if interface is None:
             path = self.path(packet.destination, now)
             if path is None:
                 self.drop(packet, "ip-no-route", now)
                 return -ENETUNREACH
             interface = path.interface
-        if packet_size(packet) > max(interface.gso_size, min(interface.mtu, LARGEST_PACKET)):
+            mtu = path.mtu
+        else:
+            mtu = min(interface.mtu, LARGEST_PACKET)
+        size = packet_size(packet)
+        if size > mtu and not isinstance(packet.payload, TcpSegment):
+            if len(packet.source) == 16 or not packet.dont_fragment:
+                return self._send_fragments(packet, mtu, interface, now)
+            mtu = min(interface.mtu, LARGEST_PACKET)
+        elif size > mtu:
+            mtu = max(interface.gso_size, min(interface.mtu, LARGEST_PACKET))
+        if size > mtu:
             self.drop(packet, "ip-too-big", now)
             return -EMSGSIZE
+        self._emit(packet, interface, now)
+        return 0
+
+    def _send_fragments(self, packet: IpPacket, mtu: int, interface: Interface, now: int) -> int:
+        ident = 0
+        if len(packet.source) == 16:
+            self._ident_6 = ident = self._ident_6 + 1 & 0xFFFFFFFF
+        pieces = fragments(packet, mtu, ident)
+        if not pieces:
+            self.drop(packet, "ip-too-big", now)
+            return -EMSGSIZE
+        for piece in pieces:
+            self._emit(piece, interface, now)
+        return 0
+
+    def _emit(self, packet: IpPacket, interface: Interface, now: int) -> None:
         interface.out_packets += 1
         if self.probe is not None:
             self.probe.packet_sent(self.name, interface.name, packet, None, now)
@@ -232,7 +263,6 @@ class Egress:
             self.looped.append(packet)
         else:
             self.ready.append((interface, packet))
-        return 0
 
     def next_ident(self, destination: bytes) -> int:
         """IPv4's identification for one more packet; IPv6's header has none."""
