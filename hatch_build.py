@@ -30,6 +30,7 @@ COMPILED = (
     "tcp",
     "udp",
     "ip",
+    "multicast",
     "host",
     "network",
     "sockets",
