@@ -86,3 +86,70 @@ def test_a_client_that_is_less_patient_than_the_server_ends_the_transfer_itself(
     seen = figures("ftp-active", patience="5s")
     assert seen["outcomes"][1] == "TimeoutError: timed out"
     assert seen["dropped"][1] == 3
+
+
+# -- SMTP
+
+
+def test_lines_of_a_letter_and_segments_are_two_things() -> None:
+    seen = figures("smtp")
+    assert (seen["letter_lines"], seen["letter_segments"]) == (6, 1)  # a head, an empty line, three lines and the dot
+    assert seen["feature_lines"] == seen["feature_segments"] == 4
+    assert seen["lines"] > seen["segments"]
+    assert seen["took"] == 180 * MS == (1 + 1 + seen["client_turns"]) * 20 * MS
+    assert figures("smtp", **{"lines-of-text": 300})["letter_segments"] == 3  # 3,000 bytes
+
+
+def test_a_dot_is_doubled_on_the_wire_and_single_in_the_letter() -> None:
+    outcome = show("smtp")
+    assert outcome.figures["dot_doubled"]
+    assert outcome.figures["arrived_as_sent"]
+    assert '"..netrc is a file."' in [each.text for each in outcome.parts[0].ladder().remarks()]
+
+
+def test_one_recipient_is_refused_and_the_letter_goes_to_the_other() -> None:
+    assert figures("smtp")["refused"] == {"eve@nowhere": 550}
+
+
+@pytest.mark.parametrize("lose", range(1, 8))
+def test_a_letter_arrives_whichever_segment_of_its_sender_is_lost(lose: int) -> None:
+    seen = figures("smtp", lose=lose)
+    assert (seen["lost"], seen["arrived_as_sent"], seen["client_turns"]) == (1, True, 7)
+    assert seen["took"] > 180 * MS
+
+
+# -- DNS
+
+
+def test_a_lost_query_is_asked_again_by_the_program_from_another_port() -> None:
+    outcome = show("dns")
+    seen = outcome.figures
+    assert seen["answers"] == {"www.test": "192.0.2.1", "nobody.test": "NXDOMAIN", "many.test": "60 addresses"}
+    first, second = seen["queries"]
+    assert 2 * SECOND <= second - first < 3 * SECOND
+    assert seen["took"]["www.test"] == second - first + 20 * MS
+    assert len(set(seen["ports"])) == 4
+    assert "www.test CNAME web.test, web.test A 192.0.2.1" in [
+        each.text for each in outcome.parts[0].ladder().remarks()
+    ]
+
+
+def test_without_a_loss_a_name_costs_one_round_trip() -> None:
+    outcome = show("dns", losses=0)
+    assert outcome.figures["took"]["www.test"] == outcome.figures["took"]["nobody.test"] == 20 * MS
+    assert "try --losses 1" in outcome.answer
+
+
+def test_the_program_gives_up_when_its_patience_ends() -> None:
+    seen = figures("dns", losses=9, patience="3s")
+    assert seen["answers"]["www.test"] == "LifetimeTimeout"
+    assert 3 * SECOND <= seen["took"]["www.test"] < 4 * SECOND
+
+
+def test_an_answer_that_is_too_long_is_asked_for_again_over_tcp() -> None:
+    outcome = show("dns")
+    assert outcome.figures["took"]["many.test"] == 60 * MS  # over UDP, a handshake, over TCP
+    assert outcome.figures["large_bytes"] > 512
+    kinds = arrows(outcome, 0)
+    assert kinds[-1] != "udp" == kinds[0]
+    assert kinds.count("syn") == 1

@@ -61,9 +61,10 @@ RELIABLE: Final = (
     "states",
 )
 FLOOD: Final = ("syn_flood",)
-SERVICES: Final = ("ftp_active", "ftp_passive")
+PROGRAMS: Final = ("epoll_thread_pool",)
+SERVICES: Final = ("ftp_active", "ftp_passive", "smtp", "dns")
 
-NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *SERVICES))
+NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *PROGRAMS, *SERVICES))
 
 
 def by_name(name: str) -> Experiment:

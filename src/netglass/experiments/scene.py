@@ -31,6 +31,8 @@ Say = Callable[[bytes, Flow], Iterable[str]]
 RTT: Final = Parameter("rtt", "40ms", "round-trip time", "1us", "900ms")
 """Not longer: from 1 s on the first timers run out before the first answers come."""
 
+MOST_LINES: Final = 10
+
 
 class Scene:
     """`rtt` is there and back. `faults` sit in the cable. Each host may be given a configuration of its own. With `words`
@@ -95,8 +97,10 @@ def payload(packet: IpPacket) -> bytes:
 
 
 def lines(data: bytes, flow: Flow) -> list[str]:
-    """Each line of a text, in quotes."""
-    return [f'"{line}"' for line in data.decode(errors="replace").splitlines() if line]
+    """Each line of a text, in quotes; of a long one how it begins and ends."""
+    found = [f'"{line}"' for line in data.decode(errors="replace").splitlines() if line]
+    hidden = len(found) - MOST_LINES
+    return found if hidden < 1 else [*found[: MOST_LINES - 2], f"... {hidden + 1} more lines", found[-1]]
 
 
 # -- programs. What they do is noted, so that the ladder shows it.

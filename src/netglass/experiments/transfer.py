@@ -90,7 +90,8 @@ class Transfer:
         return found[0] if found else ""
 
     def part(self, start: int = 0, end: int | None = None) -> Part:
-        return Part(f"firewall: {self.firewall}", self.trace, start=start, end=end)
+        title = "no firewall" if self.firewall == NO_FIREWALL else f"a firewall {self.firewall}"
+        return Part(title, self.trace, start=start, end=end)
 
     def stuck_part(self, command: str) -> Part:
         """From the command on that asks for the data connection, to a moment after the end of the transfer."""
