@@ -30,6 +30,7 @@ COMPILED = (
     "tcp",
     "udp",
     "ip",
+    "neighbor",
     "multicast",
     "host",
     "network",

@@ -8,6 +8,7 @@ A packet handed to a probe is the packet itself and must not be changed.
 from __future__ import annotations
 
 from netglass.build import mypyc_attr
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.ip import IpPacket
 
 Flow = tuple[bytes, int, bytes, int]
@@ -112,6 +113,39 @@ class Probe:
         (corruption, or a serialising
         network). A duplicate is told as a transmission of its own.
         """
+
+    def frame_carried(
+        self,
+        link: str,
+        source: str,
+        destination: str,
+        number: int,
+        frame: EthernetFrame,
+        data: bytes | None,
+        sent: int,
+        arrives: int,
+        note: str,
+    ) -> None:
+        """As `carried`, of an Ethernet cable; `data` holds the frame's bytes if the cable made bytes of it. Who does
+        not override this is told of the IP packet inside."""
+        packet = frame.payload
+        if isinstance(packet, IpPacket):
+            inner = None if data is None else data[frame.size - packet.size :]
+            self.carried(link, source, destination, number, packet, inner, sent, arrives, note)
+
+    def frame_sent(self, host: str, interface: str, frame: EthernetFrame, now: int) -> None:
+        """`host` gave `interface` a frame that carries no IP packet: ARP. IP packets are told by `packet_sent`, as
+        those of any interface."""
+
+    def frame_received(self, host: str, interface: str, frame: EthernetFrame, now: int) -> None:
+        """A frame that carries no IP packet reached `host` whole."""
+
+    def frame_dropped(self, host: str, frame: EthernetFrame | None, reason: str, now: int) -> None:
+        """`host`, or a switch, dropped a frame before anybody looked for an IP packet in it (None: bytes that are no
+        frame). `reason` is a counter's name, such as "arp-binding"."""
+
+    def tls_secrets(self, host: str, lines: str, now: int) -> None:
+        """What decrypts TLS connections of programs on `host`: lines of a key log (SSLKEYLOGFILE), each ended."""
 
     def note(self, host: str, subject: str, text: str, now: int) -> None:
         """Something else worth a line: what an application did, where a thread waits."""

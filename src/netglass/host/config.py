@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from netglass.errors import MisuseError
+from netglass.ip.reassembly import DROP_ALL
+from netglass.neighbor.config import NeighborConfig
 from netglass.tcp import congestion
 from netglass.tcp.config import TcpConfig
 from netglass.times import MICROSECOND, MILLISECOND, NEVER, SECOND
@@ -16,17 +18,29 @@ class HostConfig:
     """One host. The defaults are Linux's; names follow its sysctls."""
 
     __slots__ = (
+        "accept_redirects",
         "default_ttl_hops",
         "echo_ignore_all",
         "forwarding",
+        "fragment_overlap",
+        "icmp6_interval",
         "icmp_interval",
+        "icmp_msgs_burst",
+        "icmp_msgs_per_sec",
+        "ip6frag_high_thresh",
+        "ip6frag_time",
+        "ipfrag_high_thresh",
+        "ipfrag_time",
+        "neighbor",
         "port_range",
+        "send_redirects",
         "tcp",
         "unprivileged_port_start",
     )
 
     def __init__(self) -> None:
         self.tcp: TcpConfig = TcpConfig()
+        self.neighbor: NeighborConfig = NeighborConfig()  # of Ethernet interfaces that are added from then on
         # net.ipv4.ip_forward, net.ipv6.conf.all.forwarding: the host is a router.
         self.forwarding: bool = False
         self.default_ttl_hops: int = 64  # net.ipv4.ip_default_ttl
@@ -34,8 +48,21 @@ class HostConfig:
         # net.ipv4.ip_unprivileged_port_start; 1024 refuses lower ports with EACCES.
         self.unprivileged_port_start: int = 0
         self.echo_ignore_all: bool = False  # net.ipv4.icmp_echo_ignore_all
-        # Least time between two ICMP errors to one destination (RFC 1812 §4.3.2.8); 0: no limit.
-        self.icmp_interval: int = 20 * MILLISECOND
+        # ICMP errors are limited twice (RFC 1812 §4.3.2.8): to one destination one in this time, six in a row; and to
+        # all together so many a second, so many in a row. 0: no limit. net.ipv4.icmp_ratelimit and
+        # net.ipv6.icmp.ratelimit; icmp_msgs_per_sec, icmp_msgs_burst.
+        self.icmp_interval: int = SECOND
+        self.icmp6_interval: int = 100 * MILLISECOND
+        self.icmp_msgs_per_sec: int = 1000
+        self.icmp_msgs_burst: int = 50
+        self.accept_redirects: bool = True  # net.ipv4.conf.all.accept_redirects; a router never does
+        self.send_redirects: bool = True  # net.ipv4.conf.all.send_redirects, for routers
+        # How long fragments wait for the others, and how many bytes of them (net.ipv4.ipfrag_time and so on).
+        self.ipfrag_time: int = 30 * SECOND
+        self.ipfrag_high_thresh: int = 4 << 20
+        self.ip6frag_time: int = 60 * SECOND
+        self.ip6frag_high_thresh: int = 4 << 20
+        self.fragment_overlap: int = DROP_ALL  # or FIRST_WINS, LAST_WINS (`ip.reassembly`), as stacks of old had it
 
     def set(self, name: str, value: int | str) -> None:
         """sysctl -w name=value, in sysctl's units: `set("net.ipv4.tcp_fin_timeout", 30)`, `set("net.ipv4.tcp_rmem",
@@ -90,6 +117,10 @@ class HostConfig:
                 tcp.abort_on_overflow = on
             case "net.ipv4.icmp_echo_ignore_all":
                 self.echo_ignore_all = on
+            case "net.ipv4.conf.all.accept_redirects":
+                self.accept_redirects = on
+            case "net.ipv4.conf.all.send_redirects":
+                self.send_redirects = on
             case _:  # net.ipv4.ip_forward, net.ipv6.conf.all.forwarding
                 self.forwarding = on
 
@@ -111,6 +142,12 @@ class HostConfig:
                 tcp.rto_max = number * MILLISECOND
             case "net.ipv4.icmp_ratelimit":
                 self.icmp_interval = number * MILLISECOND
+            case "net.ipv6.icmp.ratelimit":
+                self.icmp6_interval = number * MILLISECOND
+            case "net.ipv4.ipfrag_time":
+                self.ipfrag_time = number * SECOND
+            case "net.ipv6.ip6frag_time":
+                self.ip6frag_time = number * SECOND
             case _:
                 return False
         return True
@@ -147,6 +184,14 @@ class HostConfig:
                 tcp.challenge_ack_limit = NEVER if number == _MOST else number
             case "net.core.somaxconn":
                 tcp.somaxconn = number
+            case "net.ipv4.icmp_msgs_per_sec":
+                self.icmp_msgs_per_sec = number
+            case "net.ipv4.icmp_msgs_burst":
+                self.icmp_msgs_burst = number
+            case "net.ipv4.ipfrag_high_thresh":
+                self.ipfrag_high_thresh = number
+            case "net.ipv6.ip6frag_high_thresh":
+                self.ip6frag_high_thresh = number
             case "net.ipv4.ip_default_ttl":
                 self.default_ttl_hops = number
             case _:  # net.ipv4.ip_unprivileged_port_start
@@ -160,6 +205,17 @@ class HostConfig:
         self.unprivileged_port_start = other.unprivileged_port_start
         self.echo_ignore_all = other.echo_ignore_all
         self.icmp_interval = other.icmp_interval
+        self.icmp6_interval = other.icmp6_interval
+        self.icmp_msgs_per_sec = other.icmp_msgs_per_sec
+        self.icmp_msgs_burst = other.icmp_msgs_burst
+        self.accept_redirects = other.accept_redirects
+        self.send_redirects = other.send_redirects
+        self.ipfrag_time = other.ipfrag_time
+        self.ipfrag_high_thresh = other.ipfrag_high_thresh
+        self.ip6frag_time = other.ip6frag_time
+        self.ip6frag_high_thresh = other.ip6frag_high_thresh
+        self.fragment_overlap = other.fragment_overlap
+        self.neighbor.copy_from(other.neighbor)
         _copy_tcp(self.tcp, other.tcp)
 
 
@@ -168,12 +224,18 @@ _SWITCH: Final = (1, 0, 1)
 # How many numbers, and between which bounds each of them lies.
 _SYSCTLS: Final[dict[str, tuple[int, int, int]]] = {
     "net.core.somaxconn": (1, 0, _MOST),
+    "net.ipv4.conf.all.accept_redirects": _SWITCH,
+    "net.ipv4.conf.all.send_redirects": _SWITCH,
     "net.ipv4.icmp_echo_ignore_all": _SWITCH,
+    "net.ipv4.icmp_msgs_burst": (1, 0, _MOST),
+    "net.ipv4.icmp_msgs_per_sec": (1, 0, _MOST),
     "net.ipv4.icmp_ratelimit": (1, 0, _MOST),
     "net.ipv4.ip_default_ttl": (1, 1, 255),
     "net.ipv4.ip_forward": _SWITCH,
     "net.ipv4.ip_local_port_range": (2, 1, 65535),
     "net.ipv4.ip_unprivileged_port_start": (1, 0, 65535),
+    "net.ipv4.ipfrag_high_thresh": (1, 0, _MOST),
+    "net.ipv4.ipfrag_time": (1, 0, _MOST),
     "net.ipv4.tcp_abort_on_overflow": _SWITCH,
     "net.ipv4.tcp_challenge_ack_limit": (1, 0, _MOST),
     "net.ipv4.tcp_fin_timeout": (1, 0, _MOST),
@@ -200,6 +262,9 @@ _SYSCTLS: Final[dict[str, tuple[int, int, int]]] = {
     "net.ipv4.tcp_window_scaling": _SWITCH,
     "net.ipv4.tcp_wmem": (3, 1, _MOST),
     "net.ipv6.conf.all.forwarding": _SWITCH,
+    "net.ipv6.icmp.ratelimit": (1, 0, _MOST),
+    "net.ipv6.ip6frag_high_thresh": (1, 0, _MOST),
+    "net.ipv6.ip6frag_time": (1, 0, _MOST),
 }
 
 

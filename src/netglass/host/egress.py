@@ -12,6 +12,8 @@ from netglass.host.config import HostConfig
 from netglass.host.interface import LARGEST_PACKET, Interface
 from netglass.host.routes import Path, Route, Routes
 from netglass.ip.fragment import fragments
+from netglass.neighbor.ethernet import Ethernet
+from netglass.neighbor.port import Outgoing
 from netglass.probe import Probe
 from netglass.tcp.tcb import Tcb
 from netglass.times import MINUTE, NEVER
@@ -22,6 +24,7 @@ from netglass.wire.address import (
     broadcast_of,
     in_network,
     is_loopback,
+    is_multicast,
     network_of,
     text,
 )
@@ -34,6 +37,7 @@ PATHS_KEPT: Final = 4096
 are forgotten and found again."""
 
 LEARNED_MTU_LIFETIME: Final = 10 * MINUTE  # RFC 1191 §6.3; Linux net.ipv4.route.mtu_expires
+REDIRECT_LIFETIME: Final = 5 * MINUTE  # Linux net.ipv4.route.gc_timeout
 _LEAST_MTU_4: Final = 552  # Linux net.ipv4.route.min_pmtu: below that an attacker slows us down
 _LEAST_MTU_6: Final = 1280  # RFC 8201 §4
 _LINK_LOCAL: Final = b"\xfe\x80" + bytes(14)  # fe80::/10 (RFC 4291 §2.5.6)
@@ -48,11 +52,14 @@ class Egress:
         "_ident_6",
         "_learned",
         "_paths",
+        "_redirected",
         "addresses",
         "broadcasts",
+        "by_index",
         "config",
         "counters",
         "dropped",
+        "frames",
         "interfaces",
         "loopback",
         "looped",
@@ -69,9 +76,11 @@ class Egress:
         self.probe: Probe | None = probe
         self.routes: Routes = Routes()
         self.interfaces: dict[str, Interface] = {}
+        self.by_index: list[Interface] = []  # those again: number 1 first
         self.addresses: dict[bytes, Interface] = {}  # every address of ours
         self.broadcasts: set[bytes] = {BROADCAST}
         self.ready: deque[tuple[Interface, IpPacket]] = deque()
+        self.frames: Outgoing = deque()  # what waits to leave over Ethernet
         self.looped: deque[IpPacket] = deque()
         self.dropped: int = 0  # packets, in either direction; `counters` says why
         self._ident: int = ident
@@ -79,6 +88,7 @@ class Egress:
         self._ident_6: int = ident * 0x9E3779B1 & 0xFFFFFFFF
         self._paths: dict[bytes, Path] = self.routes.paths
         self._learned: dict[bytes, tuple[int, int]] = {}  # destination -> (path MTU, when to forget it)
+        self._redirected: dict[bytes, tuple[bytes, int]] = {}  # destination -> (gateway, when to forget it)
         self.loopback: Interface = self.add_interface("lo", 65536, False, True)
         self.add_address(self.loopback, LOOPBACK_4, 8)
         self.add_address(self.loopback, LOOPBACK_6, 128)
@@ -92,6 +102,7 @@ class Egress:
             raise MisuseError(f"an MTU is at least 68 bytes (RFC 791 §3.2); this is {mtu}")
         interface = Interface(name, len(self.interfaces) + 1, mtu, offload, loopback)
         self.interfaces[name] = interface
+        self.by_index.append(interface)
         return interface
 
     def add_address(self, interface: Interface, address: bytes, prefix: int) -> None:
@@ -105,6 +116,26 @@ class Egress:
             broadcast = broadcast_of(network, prefix)
             interface.broadcasts.append(broadcast)
             self.broadcasts.add(broadcast)
+
+    def remove_address(self, interface: Interface, address: bytes) -> bool:
+        """Takes an address away, and the route to its network if no other address lies in it. False if the interface
+        does not have it."""
+        prefixes = [prefix for own, prefix in interface.addresses if own == address]
+        if not prefixes:
+            return False
+        prefix = prefixes[0]
+        interface.addresses.remove((address, prefix))
+        del self.addresses[address]
+        self.routes.paths.clear()
+        network = network_of(address, prefix)
+        if any(length == prefix and network_of(own, length) == network for own, length in interface.addresses):
+            return True
+        self.routes.remove(network, prefix, b"")
+        if len(address) == 4 and prefix < 31 and not interface.loopback:
+            broadcast = broadcast_of(network, prefix)
+            interface.broadcasts.remove(broadcast)
+            self.broadcasts.discard(broadcast)
+        return True
 
     def add_route(self, route: Route) -> None:
         if self.interfaces.get(route.interface.name) is not route.interface:
@@ -142,13 +173,29 @@ class Egress:
         if learned is not None and now < learned[1]:
             mtu = min(mtu, learned[0])
             expires = learned[1]
-        return Path(version, route.interface, route.gateway, mtu, expires)
+        gateway = route.gateway
+        redirected = self._redirected.get(destination)
+        if redirected is not None and now < redirected[1]:
+            gateway = redirected[0]
+            expires = min(expires, redirected[1])
+        return Path(version, route.interface, gateway, mtu, expires)
 
     def _first_link(self) -> Route | None:
         # The limited broadcast needs no route (RFC 919): it goes out on the first interface that has an IPv4 address.
         for interface in self.interfaces.values():
             if interface.broadcasts:
                 return Route(BROADCAST, 32, interface, b"", 0)
+        return None
+
+    def group_interface(self, group: bytes, now: int) -> Interface | None:
+        """Where a multicast group is joined, and sent to, unless somebody says otherwise: where the route leads, else
+        the first interface that is not the loopback."""
+        path = self.path(group, now)
+        if path is not None:
+            return path.interface
+        for interface in self.interfaces.values():
+            if not interface.loopback:
+                return interface
         return None
 
     def learn_mtu(self, destination: bytes, mtu: int, now: int) -> int:
@@ -162,6 +209,23 @@ class Egress:
         self._learned[destination] = (mtu, now + LEARNED_MTU_LIFETIME)
         self._paths.pop(destination, None)
         return mtu
+
+    def redirect(self, destination: bytes, sender: bytes, gateway: bytes, now: int) -> bool:
+        """A router says that `gateway` is the better way to `destination` (RFC 1122 §3.2.2.2). False if it is not the
+        one that we use, or that gateway is none on the same link."""
+        path = self.path(destination, now)
+        if path is None or path.gateway != sender or path.interface.loopback or gateway in self.addresses:
+            return False
+        if is_multicast(gateway) or gateway in self.broadcasts:
+            return False
+        if not any(in_network(gateway, address, prefix) for address, prefix in path.interface.addresses):
+            return False
+        if len(self._redirected) >= PATHS_KEPT:
+            self._redirected.clear()
+        # To the destination itself, if that is on the link (RFC 1122 §3.3.1.2).
+        self._redirected[destination] = (b"" if gateway == destination else gateway, now + REDIRECT_LIFETIME)
+        self._paths.pop(destination, None)
+        return True
 
     def is_local(self, address: bytes) -> bool:
         """One of our addresses. All of 127.0.0.0/8 is."""
@@ -212,10 +276,12 @@ class Egress:
         probe = self.probe
         if probe is not None:
             probe.packet_sent(self.name, interface.name, packet, tcb.snapshot(), now)
-        if interface.loopback:
-            self.looped.append(packet)
-        else:
+        if interface.direct:
             self.ready.append((interface, packet))
+        elif interface.ethernet is not None:
+            interface.ethernet.send(packet, path.gateway or remote, now)
+        else:
+            self.looped.append(packet)
 
     def send(self, packet: IpPacket, now: int, interface: Interface | None = None) -> int:
         """Any other packet, through `interface` or where its route leads: 0, -ENETUNREACH or -EMSGSIZE. The source
@@ -259,10 +325,23 @@ class Egress:
         interface.out_packets += 1
         if self.probe is not None:
             self.probe.packet_sent(self.name, interface.name, packet, None, now)
-        if interface.loopback:
-            self.looped.append(packet)
-        else:
+        if interface.direct:
             self.ready.append((interface, packet))
+        elif interface.ethernet is not None:
+            self._send_framed(packet, interface, interface.ethernet, now)
+        else:
+            self.looped.append(packet)
+
+    def _send_framed(self, packet: IpPacket, interface: Interface, ethernet: Ethernet, now: int) -> None:
+        destination = packet.destination
+        if destination == BROADCAST or destination in interface.broadcasts:
+            ethernet.broadcast(packet)
+            return
+        path = None if is_multicast(destination) else self.path(destination, now)
+        if path is not None and path.interface is interface and path.gateway:
+            ethernet.send(packet, path.gateway, now)
+        else:
+            ethernet.send(packet, destination, now)
 
     def next_ident(self, destination: bytes) -> int:
         """IPv4's identification for one more packet; IPv6's header has none."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import deque
 
 from netglass.counters import Counters
-from netglass.errors import MisuseError
+from netglass.errors import MisuseError, WireError
 from netglass.host.config import HostConfig
 from netglass.host.demux import Demux
 from netglass.host.egress import Egress
@@ -27,6 +27,7 @@ from netglass.host.ingress import Ingress
 from netglass.host.interface import Interface
 from netglass.host.ports import Ports
 from netglass.host.routes import Route, Routes
+from netglass.host.neighbors import AddressWatcher, HostSide
 from netglass.host.schedule import Schedule
 from netglass.host.table import SocketEntry, sockets
 from netglass.host.tcp_calls import TcpCalls
@@ -35,6 +36,9 @@ from netglass.ip.raw import RawPort
 from netglass.probe import Probe
 from netglass.rng import Rng
 from netglass.tcp.config import TcpSettings
+from netglass.neighbor.config import NeighborConfig
+from netglass.neighbor.ethernet import Ethernet
+from netglass.neighbor.port import EthernetPort, Outgoing
 from netglass.tcp.connection import Connection
 from netglass.tcp.listener import Listener
 from netglass.udp.port import UdpPort
@@ -42,6 +46,7 @@ from netglass.wire.checksum import Buffer
 from netglass.wire.ip import IpPacket
 from netglass.world import Endpoint
 
+from netglass.wire.ethernet import EthernetFrame, decode_frame
 
 class Host:
     """A host, or a router if `config.forwarding`. Addresses are packed bytes; calls return a value, or a negative
@@ -54,10 +59,12 @@ class Host:
         "_ingress",
         "_looped",
         "_ready",
+        "_frames",
         "_schedule",
         "_tcp",
         "_udp",
         "config",
+        "_side",
         "counters",
         "interfaces",
         "loopback",
@@ -95,6 +102,8 @@ class Host:
 
     def add_address(self, interface: Interface, address: bytes, prefix: int) -> None:
         """Also makes the route to the address's network."""
+        self._frames: Outgoing = self._egress.frames
+        self._side: HostSide = HostSide(self._egress, icmp)
         self._egress.add_address(interface, address, prefix)
 
     def add_route(
@@ -102,10 +111,42 @@ class Host:
     ) -> None:
         """`gateway` b"" means that the network is on the link itself; prefix 0 is the default route."""
         self._egress.add_route(Route(network, prefix, interface, gateway, metric))
+    def add_ethernet(self, name: str, mac: bytes, mtu: int = 1500, offload: bool = False) -> Interface:
+        """An Ethernet interface: its frames leave by `poll_frame` and arrive by `receive_ethernet` or `receive_frame`.
+        What it can be told is in `interface.ethernet`, its settings in `interface.ethernet.port.config`."""
+        interface = self._egress.add_interface(name, mtu, offload, False)
+        config = NeighborConfig()
+        config.copy_from(self.config.neighbor)
+        port = EthernetPort(
+            self.name,
+            name,
+            interface.index,
+            mac,
+            mtu,
+            interface.addresses,
+            config,
+            self.counters,
+            self.rng.stream("ethernet", name),
+            self._frames,
+            self._side,
+        )
+        ethernet = Ethernet(port, self._dirty)
+        ethernet.observe(self.probe)
+        interface.attach(ethernet)
+        return interface
+
+    def watch_addresses(self, watcher: AddressWatcher) -> None:
+        """`watcher` hears of addresses that the host finds itself, or loses."""
+        self._side.watcher = watcher
+
 
     def remove_route(self, network: bytes, prefix: int, gateway: bytes = b"") -> bool:
         """The best route to exactly this network (through this gateway). False if there is none."""
         return self.routes.remove(network, prefix, gateway)
+    def remove_address(self, interface: Interface, address: bytes) -> bool:
+        """False if the interface does not have it."""
+        return self._egress.remove_address(interface, address)
+
 
     def source_for(self, destination: bytes, now: int) -> bytes:
         """The address that this host speaks from to `destination`; b"" if it cannot be reached."""
@@ -132,12 +173,36 @@ class Host:
 
     def receive_packet(self, packet: IpPacket, interface: Interface, now: int) -> None:
         """A packet arrived whole; nothing is parsed and no checksum looked at."""
+        for interface in self._egress.by_index:
+            if interface.ethernet is not None:
+                interface.ethernet.observe(probe)
         self._ingress.receive(packet, interface, now)
 
     def receive_frame(self, frame: Buffer, interface: Interface, now: int, verify: bool = True) -> None:
-        """Bytes arrived; `frame` must not change afterwards. `verify=False`: the device has checked the transport
-        checksum already."""
-        self._ingress.receive_frame(frame, interface, verify, now)
+        """Bytes arrived: an IP packet, or a frame if the interface is Ethernet; `frame` must not change afterwards.
+        `verify=False`: the device has checked the transport checksum already."""
+        if interface.ethernet is None:
+            self._ingress.receive_frame(frame, interface, verify, now)
+            return
+        try:
+            decoded = decode_frame(frame, verify)
+        except WireError as error:
+            interface.ethernet.port.drop(None, error.reason, now)
+            return
+        self.receive_ethernet(decoded, interface, now)
+
+    def receive_ethernet(self, frame: EthernetFrame, interface: Interface, now: int) -> None:
+        """A frame arrived whole at an Ethernet interface."""
+        ethernet = interface.ethernet
+        if ethernet is None:
+            raise MisuseError(f"{interface.name!r} is no Ethernet interface (add_ethernet); it takes IP packets")
+        packet = ethernet.receive(frame, now)
+        if packet is None:
+            return
+        if ethernet.takes(packet):
+            self._ingress.receive_nd(frame, packet, ethernet, interface, now)
+        else:
+            self._ingress.receive(packet, interface, now)
 
     def poll_packet(self, now: int) -> tuple[Interface, IpPacket] | None:
         """The next packet to hand to an interface, or None. Wakes who waits, on the way."""
@@ -159,6 +224,19 @@ class Host:
 
     def handle_timeout(self, now: int) -> None:
         self._schedule.handle_timeout(now)
+
+    def poll_frame(self, now: int) -> tuple[Interface, EthernetFrame] | None:
+        """As `poll_packet`, for Ethernet interfaces: whoever drives a host that has such polls both until None."""
+        frames = self._frames
+        while not frames:
+            if self._dirty:
+                self._schedule.drain_next(now)
+            elif self._looped:
+                self._ingress.receive(self._looped.popleft(), self.loopback, now)
+            else:
+                return None
+        index, frame = frames.popleft()
+        return self._egress.by_index[index - 1], frame
 
     def wake(self) -> None:
         """Wakes who waits for a connection to which something happened, before `poll_packet` answers for it. Whoever

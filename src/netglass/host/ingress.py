@@ -17,7 +17,10 @@ from netglass.host.icmp import (
     PROTOCOL_UNREACHABLE,
     TIME_EXCEEDED,
     TOO_BIG,
+    REDIRECT_4,
+    SOURCE_QUENCH_4,
     IcmpSender,
+    TIMESTAMP_4,
     errno_of,
     is_error,
     next_hop_mtu,
@@ -37,6 +40,7 @@ from netglass.wire.checksum import Buffer
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import TCP, UDP, IpPacket
 from netglass.wire.packet import decode_packet, forwarded, packet_size
+from netglass.neighbor.ethernet import Ethernet
 from netglass.wire.seq import unwrap
 from netglass.wire.tcp import SYN, TcpSegment
 from netglass.wire.udp import UdpDatagram

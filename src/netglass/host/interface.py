@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from netglass.neighbor.ethernet import Ethernet
+
 LARGEST_PACKET: Final = 65535
 """The most bytes that IPv4's total length can tell (RFC 791 §3.1)."""
 
@@ -14,6 +16,8 @@ class Interface:
     __slots__ = (
         "addresses",
         "broadcasts",
+        "direct",
+        "ethernet",
         "gso_size",
         "in_packets",
         "index",
@@ -31,7 +35,14 @@ class Interface:
             LARGEST_PACKET if offload else 0
         )  # the longest packet it segments by itself; 0: it does not
         self.loopback: bool = loopback
+        self.ethernet: Ethernet | None = None  # None: packets leave as they are, to the one machine at the other end
+        self.direct: bool = not loopback  # so is it: neither to ourselves nor over Ethernet
         self.addresses: list[tuple[bytes, int]] = []  # (address, prefix length), oldest first
         self.broadcasts: list[bytes] = []  # the directed broadcast address of each IPv4 network (RFC 922)
         self.in_packets: int = 0
         self.out_packets: int = 0
+
+    def attach(self, ethernet: Ethernet) -> None:
+        """Makes it an Ethernet interface: frames leave and arrive, and MAC addresses are found."""
+        self.ethernet = ethernet
+        self.direct = False
