@@ -283,8 +283,8 @@ class Network(World):
         return self._step(NEVER, False)
 
     def wait(self, deadline: int) -> None:
-        self.catch_up()
         self._interrupted = False
+        self.catch_up()
         while not self._interrupted:
             if not self._step(deadline, False):
                 if deadline != NEVER:

@@ -15,7 +15,7 @@ from math import ceil
 from typing import Any, Final, NamedTuple, NoReturn
 
 from netglass.errnos import EBADF, EMFILE
-from netglass.programs.kernel import Kernel, TaskWaker
+from netglass.programs.kernel import Kernel
 from netglass.sockets.constants import SOCK_CLOEXEC
 from netglass.sockets.description import Description
 from netglass.sockets.place import Place
@@ -199,7 +199,7 @@ class Descriptors:
     def wait(self, description: Description, verb: str, number: int, deadline: int = NEVER) -> None:
         """The running task waits until something happens to `description`, or until `deadline`. Who waits holds the
         description, as a system call does: closing its number meanwhile does not end it."""
-        waker = TaskWaker(self.kernel.current())
+        waker = self.kernel.current().waker
         description.watchers.append(waker)
         description.references += 1
         try:

@@ -255,9 +255,11 @@ class Kernel:
         if deadline < task.alarm_at:
             task.alarm_at = deadline
             heappush(self._alarms, (deadline, self._waits, task))
-        if task.parked and deadline <= self.world.now():
-            task.parked = False
-            self._ready.append(task)
+        if deadline <= self.world.now():
+            task.host.flush()
+            if task.parked:
+                task.parked = False
+                self._ready.append(task)
 
     def unpark(self, task: Task) -> None:
         """Lets a task that waits go on, after those that can already. Does nothing to one that does not wait: nothing

@@ -53,10 +53,25 @@ def insist(
     result = attempt()
     if not isinstance(result, int) or result not in _PENDING:
         return result
+    return _persist(run, description, number, verb, attempt, result, timeout, flags, receiving)
+
+
+def _persist(
+    run: Descriptors,
+    description: Description,
+    number: int,
+    verb: str,
+    attempt: Callable[[], Result | int],
+    pending: int,
+    timeout: int,
+    flags: int,
+    receiving: bool,
+) -> Result | int:
+    """As `insist`, of an attempt that has said `pending` once."""
     limit = patience(run, description, timeout, flags, receiving)
     if limit < 0:
         run.kernel.spin()
-        return result
+        return pending
     while True:
         run.wait(description, verb, number, limit)
         result = attempt()
@@ -117,11 +132,19 @@ def receive(
         message = receive_message(run, description, number, size, flags, timeout)
         return message if isinstance(message, int) else message.data
     data = description.receive(size, flags, run.now())
-    if data != -EAGAIN:
+    if not isinstance(data, int) or data != -EAGAIN:
         return data
-    return insist(
-        run, description, number, "recv", lambda: description.receive(size, flags, run.now()), timeout, flags, True
-    )
+    return _receive_later(run, description, number, size, flags, timeout)
+
+
+def _receive_later(
+    run: Descriptors, description: Description, number: int, size: int, flags: int, timeout: int
+) -> bytes | int:
+    # A function of its own: what a lambda closes over is slower to reach, in all of the function around it.
+    def attempt() -> bytes | int:
+        return description.receive(size, flags, run.now())
+
+    return _persist(run, description, number, "recv", attempt, -EAGAIN, timeout, flags, True)
 
 
 def receive_message(
@@ -182,15 +205,29 @@ def send(
     if taken == len(data) or (taken < 0 and taken not in _PENDING):
         return taken
     if taken < 0:
-        taken = insist(
-            run, description, number, "send", lambda: description.send(data, address, flags, run.now()), timeout, flags
-        )
+        taken = _send_later(run, description, number, data, address, flags, timeout, taken)
         if taken < 0:
             return taken
         run.flush(number)
     if timeout > 0 or flags & _AT_ONCE or not description.blocking or description.kind != SOCK_STREAM:
         return taken
     return _send_rest(run, description, number, memoryview(data), taken, flags)
+
+
+def _send_later(
+    run: Descriptors,
+    description: Description,
+    number: int,
+    data: Buffer,
+    address: Address | None,
+    flags: int,
+    timeout: int,
+    pending: int,
+) -> int:
+    def attempt() -> int:
+        return description.send(data, address, flags, run.now())
+
+    return _persist(run, description, number, "send", attempt, pending, timeout, flags, False)
 
 
 def _send_rest(
@@ -213,20 +250,24 @@ def _send_rest(
 
 def send_all(run: Descriptors, description: Description, number: int, data: bytes, flags: int, timeout: int) -> int:
     """socket.sendall: 0 or a negative errno; the timeout is for all of it."""
-    if not data:
-        return min(send(run, description, number, data, None, flags, timeout), 0)
     limit = run.now() + timeout if timeout > 0 else NEVER
-    view = memoryview(data)
-    taken = 0
-    while taken < len(data):
+    taken = send(run, description, number, data, None, flags, timeout)
+    if 0 <= taken < len(data):
+        return _send_all_the_rest(run, description, number, memoryview(data)[taken:], flags, timeout, limit)
+    return taken if taken < 0 else 0
+
+
+def _send_all_the_rest(
+    run: Descriptors, description: Description, number: int, view: memoryview, flags: int, timeout: int, limit: int
+) -> int:
+    while view:
         left = limit - run.now() if timeout > 0 else timeout
         if timeout > 0 and left <= 0:
             raise TimeoutError("timed out")
-        rest: Buffer = view[taken:] if taken else data
-        more = send(run, description, number, rest, None, flags, left)
-        if more < 0:
-            return more
-        taken += more
+        taken = send(run, description, number, view, None, flags, left)
+        if taken < 0:
+            return taken
+        view = view[taken:]
     return 0
 
 
