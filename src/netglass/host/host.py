@@ -25,28 +25,28 @@ from netglass.host.egress import Egress
 from netglass.host.icmp import IcmpSender
 from netglass.host.ingress import Ingress
 from netglass.host.interface import Interface
+from netglass.host.neighbors import AddressWatcher, HostSide
 from netglass.host.ports import Ports
 from netglass.host.routes import Route, Routes
-from netglass.host.neighbors import AddressWatcher, HostSide
 from netglass.host.schedule import Schedule
 from netglass.host.table import SocketEntry, sockets
 from netglass.host.tcp_calls import TcpCalls
 from netglass.host.udp_calls import UdpCalls
 from netglass.ip.raw import RawPort
-from netglass.probe import Probe
-from netglass.rng import Rng
-from netglass.tcp.config import TcpSettings
 from netglass.neighbor.config import NeighborConfig
 from netglass.neighbor.ethernet import Ethernet
 from netglass.neighbor.port import EthernetPort, Outgoing
+from netglass.probe import Probe
+from netglass.rng import Rng
+from netglass.tcp.config import TcpSettings
 from netglass.tcp.connection import Connection
 from netglass.tcp.listener import Listener
 from netglass.udp.port import UdpPort
 from netglass.wire.checksum import Buffer
+from netglass.wire.ethernet import EthernetFrame, decode_frame
 from netglass.wire.ip import IpPacket
 from netglass.world import Endpoint
 
-from netglass.wire.ethernet import EthernetFrame, decode_frame
 
 class Host:
     """A host, or a router if `config.forwarding`. Addresses are packed bytes; calls return a value, or a negative
@@ -56,15 +56,15 @@ class Host:
         "_demux",
         "_dirty",
         "_egress",
+        "_frames",
         "_ingress",
         "_looped",
         "_ready",
-        "_frames",
         "_schedule",
+        "_side",
         "_tcp",
         "_udp",
         "config",
-        "_side",
         "counters",
         "interfaces",
         "loopback",
@@ -93,6 +93,8 @@ class Host:
         self._dirty: deque[Endpoint] = self._schedule.dirty
         self._ready: deque[tuple[Interface, IpPacket]] = self._egress.ready
         self._looped: deque[IpPacket] = self._egress.looped
+        self._frames: Outgoing = self._egress.frames
+        self._side: HostSide = HostSide(self._egress, icmp)
 
     # -- set-up
 
@@ -100,17 +102,6 @@ class Host:
         """`offload`: the device cuts segments of up to 64 KiB itself (TSO) and may deliver such."""
         return self._egress.add_interface(name, mtu, offload, False)
 
-    def add_address(self, interface: Interface, address: bytes, prefix: int) -> None:
-        """Also makes the route to the address's network."""
-        self._frames: Outgoing = self._egress.frames
-        self._side: HostSide = HostSide(self._egress, icmp)
-        self._egress.add_address(interface, address, prefix)
-
-    def add_route(
-        self, network: bytes, prefix: int, interface: Interface, gateway: bytes = b"", metric: int = 0
-    ) -> None:
-        """`gateway` b"" means that the network is on the link itself; prefix 0 is the default route."""
-        self._egress.add_route(Route(network, prefix, interface, gateway, metric))
     def add_ethernet(self, name: str, mac: bytes, mtu: int = 1500, offload: bool = False) -> Interface:
         """An Ethernet interface: its frames leave by `poll_frame` and arrive by `receive_ethernet` or `receive_frame`.
         What it can be told is in `interface.ethernet`, its settings in `interface.ethernet.port.config`."""
@@ -139,14 +130,23 @@ class Host:
         """`watcher` hears of addresses that the host finds itself, or loses."""
         self._side.watcher = watcher
 
+    def add_address(self, interface: Interface, address: bytes, prefix: int) -> None:
+        """Also makes the route to the address's network."""
+        self._egress.add_address(interface, address, prefix)
 
-    def remove_route(self, network: bytes, prefix: int, gateway: bytes = b"") -> bool:
-        """The best route to exactly this network (through this gateway). False if there is none."""
-        return self.routes.remove(network, prefix, gateway)
     def remove_address(self, interface: Interface, address: bytes) -> bool:
         """False if the interface does not have it."""
         return self._egress.remove_address(interface, address)
 
+    def add_route(
+        self, network: bytes, prefix: int, interface: Interface, gateway: bytes = b"", metric: int = 0
+    ) -> None:
+        """`gateway` b"" means that the network is on the link itself; prefix 0 is the default route."""
+        self._egress.add_route(Route(network, prefix, interface, gateway, metric))
+
+    def remove_route(self, network: bytes, prefix: int, gateway: bytes = b"") -> bool:
+        """The best route to exactly this network (through this gateway). False if there is none."""
+        return self.routes.remove(network, prefix, gateway)
 
     def source_for(self, destination: bytes, now: int) -> bytes:
         """The address that this host speaks from to `destination`; b"" if it cannot be reached."""
@@ -164,6 +164,9 @@ class Host:
         """Tells `probe` everything from now on; None ends it."""
         self._egress.probe = probe
         self._schedule.observe(probe)
+        for interface in self._egress.by_index:
+            if interface.ethernet is not None:
+                interface.ethernet.observe(probe)
 
     @property
     def probe(self) -> Probe | None:
@@ -173,9 +176,6 @@ class Host:
 
     def receive_packet(self, packet: IpPacket, interface: Interface, now: int) -> None:
         """A packet arrived whole; nothing is parsed and no checksum looked at."""
-        for interface in self._egress.by_index:
-            if interface.ethernet is not None:
-                interface.ethernet.observe(probe)
         self._ingress.receive(packet, interface, now)
 
     def receive_frame(self, frame: Buffer, interface: Interface, now: int, verify: bool = True) -> None:
@@ -216,15 +216,6 @@ class Host:
                 return None
         return ready.popleft()
 
-    @property
-    def deadline(self) -> int:
-        """When `handle_timeout` is to be called; NEVER if nothing is waited for. It may be early: then
-        `handle_timeout` moves it on."""
-        return self._schedule.deadline()
-
-    def handle_timeout(self, now: int) -> None:
-        self._schedule.handle_timeout(now)
-
     def poll_frame(self, now: int) -> tuple[Interface, EthernetFrame] | None:
         """As `poll_packet`, for Ethernet interfaces: whoever drives a host that has such polls both until None."""
         frames = self._frames
@@ -237,6 +228,15 @@ class Host:
                 return None
         index, frame = frames.popleft()
         return self._egress.by_index[index - 1], frame
+
+    @property
+    def deadline(self) -> int:
+        """When `handle_timeout` is to be called; NEVER if nothing is waited for. It may be early: then
+        `handle_timeout` moves it on."""
+        return self._schedule.deadline()
+
+    def handle_timeout(self, now: int) -> None:
+        self._schedule.handle_timeout(now)
 
     def wake(self) -> None:
         """Wakes who waits for a connection to which something happened, before `poll_packet` answers for it. Whoever

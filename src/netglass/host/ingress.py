@@ -17,10 +17,7 @@ from netglass.host.icmp import (
     PROTOCOL_UNREACHABLE,
     TIME_EXCEEDED,
     TOO_BIG,
-    REDIRECT_4,
-    SOURCE_QUENCH_4,
     IcmpSender,
-    TIMESTAMP_4,
     errno_of,
     is_error,
     next_hop_mtu,
@@ -30,6 +27,7 @@ from netglass.host.interface import Interface
 from netglass.host.ports import Binding, Ports
 from netglass.host.schedule import Schedule
 from netglass.ip.raw import RawPort
+from netglass.neighbor.ethernet import Ethernet
 from netglass.tcp.connection import Connection
 from netglass.tcp.listener import Listener
 from netglass.tcp.reset import reset_for
@@ -37,10 +35,10 @@ from netglass.tcp.state import CLOSED, TIME_WAIT
 from netglass.udp.port import ReceivedDatagram
 from netglass.wire.address import is_loopback, is_multicast, is_unspecified
 from netglass.wire.checksum import Buffer
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import TCP, UDP, IpPacket
 from netglass.wire.packet import decode_packet, forwarded, packet_size
-from netglass.neighbor.ethernet import Ethernet
 from netglass.wire.seq import unwrap
 from netglass.wire.tcp import SYN, TcpSegment
 from netglass.wire.udp import UdpDatagram
@@ -121,6 +119,21 @@ class Ingress:
                         probe.packet_done(egress.name, packet, tcb.snapshot(), now)
                     return
         self._receive_other(packet, interface, now)
+
+    def receive_nd(
+        self, frame: EthernetFrame, packet: IpPacket, ethernet: Ethernet, interface: Interface, now: int
+    ) -> None:
+        """Neighbour discovery stays on its link: the interface deals with it, before anybody asks whom it is for."""
+        self.received += 1
+        interface.in_packets += 1
+        egress = self._egress
+        if egress.probe is not None:
+            egress.probe.packet_received(egress.name, interface.name, packet, now)
+        reason = ethernet.receive_nd(frame, packet, now)
+        if reason:
+            egress.drop(packet, reason, now)
+        else:
+            self.delivered += 1
 
     # -- for us, for others, or for nobody
 
