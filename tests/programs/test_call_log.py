@@ -36,7 +36,7 @@ def ask():
         return answer + sock.recv(1)
 
 
-def logged(program, notes=False):
+def logged(program, notes=()):
     """The log of `program` on a client, the trace, and what it returned."""
     net = Network(seed=1)
     client, server = net.host("client"), net.host("server")
@@ -68,7 +68,7 @@ def test_each_call_says_what_came_of_it_and_how_long_the_thread_slept():
 
 
 def test_the_network_is_told_when_a_thread_falls_asleep_and_what_a_call_came_to():
-    _, trace, _ = logged(ask, notes=True)
+    _, trace, _ = logged(ask, notes=["client"])
     found = [(note.time // 1_000_000, note.text) for note in trace.notes("client")]
     assert found[:4] == [
         (0, "connect() sleeps"),
@@ -76,6 +76,7 @@ def test_the_network_is_told_when_a_thread_falls_asleep_and_what_a_call_came_to(
         (20, "sendall(server) returns 5 bytes"),
         (20, "select() sleeps"),
     ]
+    assert not trace.notes("server")
 
 
 def test_without_notes_the_network_is_told_nothing():

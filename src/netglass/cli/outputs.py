@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,7 @@ def as_json(experiment: Experiment, outcome: Outcome) -> dict[str, Any]:
         "units": "times in figures are ns; in a ladder, names that end in _ns say so, counted from its origin_ns",
         "figures": outcome.figures,
         "table": None if outcome.table is None else {"headers": outcome.table.headers, "rows": outcome.table.rows},
+        "lanes": None if outcome.lanes is None else asdict(outcome.lanes),
         "parts": [{"title": part.title, "ladder": part.ladder().model()} for part in outcome.parts],
     }
 

@@ -13,7 +13,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from netglass.errors import MisuseError
+from netglass.experiments.lanes import Lanes
+from netglass.probe import Flow
 from netglass.times import duration, human
+from netglass.trace.items import DROP, NOTE, QUEUE, STATE, TIMER
 from netglass.trace.ladder import Ladder
 from netglass.trace.recorder import Recorder
 
@@ -80,9 +83,12 @@ class Part:
     hosts: tuple[str, ...] = ("client", "server")
     start: int | str | None = None
     end: int | str | None = None
+    flow: Flow | None = None  # only this connection
+    remarks: tuple[str, ...] = (STATE, TIMER, QUEUE, DROP, NOTE)  # what to say beside the arrows
 
     def ladder(self) -> Ladder:
-        return Ladder.of(self.trace, hosts=list(self.hosts), start=self.start, end=self.end)
+        hosts = list(self.hosts)
+        return Ladder.of(self.trace, hosts, self.flow, start=self.start, end=self.end, remarks=self.remarks)
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,7 @@ class Outcome:
     figures: dict[str, Any]
     parts: Sequence[Part] = ()
     table: Table | None = None
+    lanes: Lanes | None = None  # what threads slept in
     diagram: str = ""  # Mermaid text of a picture that is no ladder
 
 

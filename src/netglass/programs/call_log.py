@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from netglass.programs import current, descriptors, locks, select, socket
@@ -93,11 +93,11 @@ class Call:
 
 
 class CallLog:
-    """For one run. With `notes` the network's observers are told too: when a thread falls asleep, and what each call
-    came to, so that ladders show it. Of locks they are told nothing."""
+    """For one run. Of the hosts that `notes` names, the network's observers are told too, so that ladders show it: when
+    a thread falls asleep, and what each call came to. Of locks they are told nothing."""
 
-    def __init__(self, notes: bool = False) -> None:
-        self.notes: bool = notes
+    def __init__(self, notes: Iterable[str] = ()) -> None:
+        self.notes: frozenset[str] = frozenset(notes)
         self.calls: list[Call] = []  # in the order in which they began
         self._open: dict[Task, Call] = {}
 
@@ -142,8 +142,8 @@ class CallLog:
         if call is None or call.slept_at >= 0:
             return
         call.slept_at = task.kernel.now()
-        if self.notes and call.name != "lock":
-            task.host.note(task.name, f"{call.name}({call.who}) sleeps")
+        if call.host in self.notes and call.name != "lock":
+            _note(task, f"{call.name}({call.who}) sleeps")
 
     def _logged(self, name: str, function: Any) -> Callable[..., Any]:
         def logged(*args: Any, **options: Any) -> Any:
@@ -180,8 +180,15 @@ class CallLog:
         if call.name == "lock":
             if not call.slept:
                 self.calls.remove(call)  # it was free
-        elif self.notes and call.tells():
-            task.host.note(task.name, str(call))
+        elif call.host in self.notes and call.tells():
+            _note(task, str(call))
+
+
+def _note(task: Task, text: str) -> None:
+    """Threads that a program started are told apart."""
+    kernel = task.kernel
+    is_program = task is kernel.main or task in kernel.programs
+    task.host.note(task.name, text if is_program else f"{task.name}: {text}")
 
 
 def _number(file: Any) -> int:

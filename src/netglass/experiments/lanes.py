@@ -1,0 +1,72 @@
+"""What each thread sleeps in, as lanes: one line a thread, time from left to right.
+
+Virtual time passes only when all threads wait, so a lane shows all there is to see of a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from netglass.programs.call_log import Call
+from netglass.times import human
+
+GAP: Final = "  "
+
+
+@dataclass(frozen=True)
+class Span:
+    """The thread slept in `name` from `began` to `ended`, in ns."""
+
+    name: str
+    began: int
+    ended: int
+
+
+@dataclass(frozen=True)
+class Lane:
+    title: str
+    spans: Sequence[Span]
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """`end` is the time at the right edge, in ns; the left one is 0."""
+
+    lanes: Sequence[Lane]
+    end: int
+
+    def text(self, width: int) -> str:
+        """As wide as `width` columns."""
+        label = max([len(lane.title) for lane in self.lanes])
+        room = max(width - 2 - label - len(GAP), 20)
+        lines = [f"  {lane.title:<{label}}{GAP}{self._drawn(lane, room)}".rstrip() for lane in self.lanes]
+        last = human(self.end)
+        axis = f"0{last:>{room - 1}}"
+        return "\n".join([*lines, f"  {'':<{label}}{GAP}{axis}"]) + "\n"
+
+    def _drawn(self, lane: Lane, room: int) -> str:
+        cells = [" "] * room
+        for span in lane.spans:
+            first = min(span.began * room // self.end, room - 1)
+            last = max(min(span.ended * room // self.end, room) - 1, first)
+            cells[first : last + 1] = _bar(span.name, last + 1 - first)
+        return "".join(cells)
+
+
+def _bar(name: str, length: int) -> str:
+    """ "├ recv ────┤"."""
+    if length < 3:
+        return "┤" if length == 1 else "├┤"
+    inside = f" {name} " if len(name) + 2 <= length - 2 else ""
+    return f"├{inside}{'─' * (length - 2 - len(inside))}┤"
+
+
+def lane(title: str, calls: Iterable[Call]) -> Lane:
+    """Of the calls of one thread, those that it slept in."""
+    return Lane(title, [Span(_named(each), each.began, each.ended) for each in calls if each.slept])
+
+
+def _named(call: Call) -> str:
+    return f"{call.name}({call.who})" if call.who else call.name

@@ -1,0 +1,47 @@
+"""What the experiments with real programs tell is what such programs do on Linux."""
+
+from __future__ import annotations
+
+from netglass.experiments import by_name
+from netglass.times import MILLISECOND
+
+
+def figures(name, **given):
+    return by_name(name).run(**given).figures
+
+
+# -- epoll-thread-pool
+
+
+def test_a_slow_client_holds_one_thread_and_nobody_else():
+    found = figures("epoll-thread-pool")
+    assert found["held"] > 300 * MILLISECOND
+    assert found["slow"] > 480 * MILLISECOND  # 60 kB at 1 Mbit/s, without headers
+    assert max(found["quick"]) < found["held"]
+    assert found["acceptor_sleeps_in"] == ["epoll.poll"]
+    assert found["accepted"] == 6
+
+
+def test_a_pool_of_one_thread_is_stopped_by_a_slow_client():
+    outcome = by_name("epoll-thread-pool").run(threads=1)
+    assert min(outcome.figures["quick"]) > outcome.figures["held"]
+    assert "There is no other thread" in outcome.answer
+
+
+def test_each_way_to_send_a_file_carries_other_bytes_over_the_border():
+    cost = figures("epoll-thread-pool", kilobytes=200)["cost"]
+    head = len(b"200000\n")
+    assert [cost[way]["read"] for way in ("read", "sendfile", "mmap", "writev")] == [200_000, 0, 0, 200_000]
+    assert [cost[way]["inside"] for way in ("read", "sendfile", "mmap", "writev")] == [0, 200_000, 0, 0]
+    assert cost["sendfile"]["written"] == head
+    assert {cost[way]["written"] for way in ("read", "mmap", "writev")} == {200_000 + head}
+    assert cost["read"]["calls"] == 10  # the head, four times a piece of 64 kB in and out, and the end
+    assert max(cost[way]["calls"] for way in ("sendfile", "mmap", "writev")) == 2
+
+
+def test_each_thread_has_a_lane_that_ends_with_the_slow_client():
+    outcome = by_name("epoll-thread-pool").run()
+    lines = outcome.lanes.text(100).splitlines()
+    assert [line.split()[0] for line in lines] == ["serve", "worker_0", "worker_1", "worker_2", "worker_3", "0"]
+    assert "sendfile(slow) ──" in lines[1]
+    assert max(map(len, lines)) <= 100
