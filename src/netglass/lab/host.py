@@ -75,6 +75,10 @@ class LabHost(Place):
         """The name of the host that has this address; "" if none has."""
         return self.machine.scene.directory.names.get(parse(address), "")
 
+    def tell_tls_secrets(self, lines: str) -> None:
+        scene = self.machine.scene
+        scene.observers.tls_secrets(self.name, lines, scene.agenda.now)
+
     def note(self, subject: str, text: str) -> None:
         self.machine.scene.note(self.name, subject, text)
 

@@ -59,6 +59,10 @@ class Observers(Probe):
         for probe in self.probes:
             probe.carried(link, source, destination, number, packet, frame, sent, arrives, note)
 
+    def tls_secrets(self, host: str, lines: str, now: int) -> None:
+        for probe in self.probes:
+            probe.tls_secrets(host, lines, now)
+
     def note(self, host: str, subject: str, text: str, now: int) -> None:
         for probe in self.probes:
             probe.note(host, subject, text, now)

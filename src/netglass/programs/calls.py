@@ -9,7 +9,7 @@ import socket as standard_socket
 import ssl
 from typing import Any, Final
 
-from netglass.programs import descriptors, files, names, select, socket, tls, tls_random
+from netglass.programs import descriptors, files, names, select, socket, tls, tls_random, tls_secrets
 from netglass.programs.descriptors import Descriptors
 from netglass.programs.kernel import Kernel
 from netglass.programs.patches import Alias, Patch
@@ -32,6 +32,7 @@ def patches(kernel: Kernel) -> list[Patch]:
         *_all_of(standard_fcntl, files, ("fcntl", "ioctl")),
         Patch(ssl.SSLContext, "sslsocket_class", tls.LabSSLSocket, aliases=False),
         Patch(ssl.SSLContext, "_wrap_socket", tls.wrap_socket, aliases=False),
+        Patch(ssl.SSLContext, "_wrap_bio", tls_secrets.wrap_bio, aliases=False),
     ]
 
 

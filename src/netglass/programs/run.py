@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from netglass.programs import chance, clock, current, dates, deadlock, descriptors, fence, signals, threads
+from netglass.programs import chance, clock, current, dates, deadlock, descriptors, fence, signals, threads, tls_secrets
 from netglass.programs.kernel import Kernel, Task
 from netglass.programs.patches import Patch, Patched
 from netglass.programs.processor import Processor
@@ -162,6 +162,7 @@ class Session:
             if self._kernel.ended_badly:
                 gc.collect()
             descriptors.end()
+            tls_secrets.end(self._host)
         finally:
             sys.unraisablehook = hook
             self._leave()

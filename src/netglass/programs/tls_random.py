@@ -10,8 +10,7 @@ from __future__ import annotations
 import _ssl
 import ctypes
 import ssl
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from netglass.programs.chance import urandom
 from netglass.programs.patches import Patch
@@ -60,19 +59,12 @@ class _Source:
 
 SOURCE: Final = _Source()
 
-_real_wrap_bio: Final[Callable[..., Any]] = ssl.SSLContext._wrap_bio  # type: ignore[attr-defined]
 
-
-def wrap_bio(context: Any, incoming: Any, outgoing: Any, server_side: bool, *rest: Any, **more: Any) -> Any:
-    """SSLContext._wrap_bio, where every TLS connection of a run begins."""
-    if server_side:
-        context.num_tickets = 0
-        context.options |= ssl.OP_NO_TICKET
-    return _real_wrap_bio(context, incoming, outgoing, server_side, *rest, **more)
+def issue_no_tickets(context: ssl.SSLContext) -> None:
+    """They would carry the real time."""
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET
 
 
 def patches() -> list[Patch]:
-    return [
-        Patch(SOURCE, "seeded", True, aliases=False),
-        Patch(ssl.SSLContext, "_wrap_bio", wrap_bio, aliases=False),
-    ]
+    return [Patch(SOURCE, "seeded", True, aliases=False)]

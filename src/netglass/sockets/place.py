@@ -33,6 +33,9 @@ class Place:
         """Whose address it is; "" if nobody's."""
         raise NotImplementedError
 
+    def tell_tls_secrets(self, lines: str) -> None:
+        """For the trace: lines of a key log, see `Probe.tls_secrets`. Without a trace they are forgotten."""
+
     def note(self, subject: str, text: str) -> None:
         """A line in the trace."""
         raise NotImplementedError

@@ -5,11 +5,14 @@ One interface for each host's interface, called "client:eth0"; a comment says wh
 With the vantage "all" a packet is there twice, as it left and as it came in, with the same packet id: good for
 following it, but whoever reads such a file as one capture takes every second packet for a retransmission. The bytes
 depend on nothing but the recording: virtual time zero is the epoch.
+
+TLS secrets of the recording are in the capture, before the packets: Wireshark and tshark decrypt what programs said.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -23,6 +26,8 @@ from netglass.wire.packet import packet_bytes
 SECTION_HEADER: Final = 0x0A0D0D0A
 INTERFACE: Final = 1
 ENHANCED_PACKET: Final = 6
+DECRYPTION_SECRETS: Final = 10
+TLS_KEY_LOG: Final = 0x544C534B
 BYTE_ORDER: Final = 0x1A2B3C4D
 
 LINKTYPE_RAW: Final = 101  # the packet begins with its IP header
@@ -74,7 +79,7 @@ def write_pcapng(
         frames = [frame for frame in frames if frame.host == vantage]
     if zero is not None:
         _mark_zero(frames, zero)
-    data = pcapng_bytes(frames)
+    data = pcapng_bytes(frames, recorder.secrets)
     if isinstance(file, (str, Path)):
         Path(file).write_bytes(data)
     else:
@@ -90,13 +95,15 @@ def _mark_zero(frames: list[Frame], zero: int) -> None:
             return
 
 
-def pcapng_bytes(frames: list[Frame]) -> bytes:
-    """The whole capture."""
+def pcapng_bytes(frames: list[Frame], secrets: Iterable[str] = ()) -> bytes:
+    """The whole capture. `secrets` are lines of a TLS key log."""
     names = list(dict.fromkeys([(frame.host, frame.interface) for frame in frames]))
     numbers = {name: number for number, name in enumerate(names)}
     blocks = [_section_header()]
     blocks += [_interface(f"{host}:{interface}") for host, interface in names]
-    # A decryption secrets block (TLS key log) belongs here, before the packets that need it.
+    key_log = "".join([f"{line}\n" for line in secrets])
+    if key_log:
+        blocks.append(_secrets(key_log.encode()))  # before the packets that need them
     blocks += [_packet(frame, numbers[frame.host, frame.interface]) for frame in frames]
     return b"".join(blocks)
 
@@ -177,6 +184,10 @@ def _section_header() -> bytes:
 def _interface(name: str) -> bytes:
     body = struct.pack("<HHI", LINKTYPE_RAW, 0, 0)  # packets are not cut
     return _block(INTERFACE, body, [(INTERFACE_NAME, name.encode()), (INTERFACE_RESOLUTION, _NANOSECONDS)])
+
+
+def _secrets(key_log: bytes) -> bytes:
+    return _block(DECRYPTION_SECRETS, struct.pack("<II", TLS_KEY_LOG, len(key_log)) + _padded(key_log), [])
 
 
 def _packet(frame: Frame, interface: int) -> bytes:

@@ -48,6 +48,8 @@ class Recorder(Probe):
             raise MisuseError(f"limit is the number of events to keep, 0 for all; this is {limit}")
         self.events: deque[Event] = deque(maxlen=limit or None)
         self.count: int = 0
+        self.secrets: list[str] = []
+        """Lines of a TLS key log; `write_pcapng` puts them into the capture."""
         self._joined: list[Transmission] = []
         self._joined_at: int = 0
 
@@ -101,6 +103,9 @@ class Recorder(Probe):
     ) -> None:
         self.count += 1
         self.events.append(Carried(link, source, destination, number, packet, frame, sent, arrives, note))
+
+    def tls_secrets(self, host: str, lines: str, now: int) -> None:
+        self.secrets += lines.splitlines()
 
     def note(self, host: str, subject: str, text: str, now: int) -> None:
         self.count += 1
