@@ -1,6 +1,8 @@
 """Nobody can go on: found at once, and told so that one sees why."""
 
 import queue
+import subprocess
+import sys
 import threading
 import time
 
@@ -210,3 +212,25 @@ def test_a_world_that_never_rests_is_ended_by_the_watchdog(capsys):
     again()
     with pytest.raises(Hung, match="main on a waits for"):
         netglass.run(net.host("a"), lambda: threading.Event().wait(), limit=0.5)
+
+
+AFTER_A_BITE = """
+import sys, netglass
+def busy():
+    while True:
+        pass
+def idle():
+    pass
+try:
+    netglass.run(netglass.Network(seed=1).host("a"), busy, limit=0.25)
+except netglass.NetglassError:
+    sys.setprofile(lambda *_: None)
+    idle()
+    sys.setprofile(None)
+    print("went on")
+"""
+
+
+def test_a_debugger_works_after_the_watchdog_has_bitten():
+    done = subprocess.run([sys.executable, "-c", AFTER_A_BITE], capture_output=True, text=True, timeout=30)
+    assert done.stdout == "went on\n"

@@ -6,7 +6,10 @@ import asyncio
 import os
 import signal
 import socket
+import sys
+import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,10 @@ from netglass import Network, run
 
 class RangError(Exception):
     pass
+
+
+REAL: dict[str, Any] = {"kill": os.kill, "sleep": time.sleep, "lock": threading.Lock}
+"""Not replaced in a run: nobody looks into dictionaries."""
 
 
 @pytest.fixture
@@ -34,11 +41,11 @@ def test_an_alarm_ends_a_recv_by_its_exception(kept: None) -> None:
         raise RangError
 
     def program() -> float:
-        left, _right = socket.socketpair()
         signal.signal(signal.SIGALRM, ring)
         signal.alarm(3)
         begun = time.monotonic()
-        with pytest.raises(RangError):
+        left, right = socket.socketpair()
+        with left, right, pytest.raises(RangError):
             left.recv(1)
         return time.monotonic() - begun
 
@@ -89,3 +96,112 @@ def test_pause_waits_for_a_signal(kept: None) -> None:
         return time.monotonic() - begun
 
     assert on_a_host(program) == 7.0
+
+
+def test_a_signal_between_giving_the_baton_and_waiting_for_it_is_handled_with_the_baton(kept: None) -> None:
+    """The main thread, busy elsewhere when it has just let the alarm's thread go on, as on a loaded machine."""
+    came: list[float] = []
+    left: list[socket.socket] = []
+
+    def ring(*_: object) -> None:
+        came.append(time.monotonic())
+        left[0].send(b"x")
+        raise RangError
+
+    def linger(frame: object, event: str, _: object) -> None:
+        if event == "return" and frame.f_code.co_name == "_hand_over":  # type: ignore[attr-defined]
+            REAL["sleep"](0.002)
+
+    def program() -> list[float]:
+        one, two = socket.socketpair()
+        left.append(one)
+        signal.signal(signal.SIGALRM, ring)
+        with one, two:
+            for _ in range(5):
+                signal.setitimer(signal.ITIMER_REAL, 0.5)
+                sys.setprofile(linger)
+                try:
+                    with pytest.raises(RangError):
+                        time.sleep(2)
+                finally:
+                    sys.setprofile(None)
+                assert two.recv(10) == b"x"
+        return [time.monotonic() - 100_000 for _ in "a"] + came
+
+    rung = on_a_host(program)
+    assert rung == [2.5, 100_000.5, 100_001, 100_001.5, 100_002, 100_002.5]
+
+
+def test_a_signal_from_outside_is_handled_when_main_may_run_again(kept: None) -> None:
+    """It interrupts the main thread, which waits for its turn: the handler may use sockets and time all the same."""
+    story: list[object] = []
+    ready = REAL["lock"]()
+    ready.acquire()
+
+    def program() -> None:
+        left, right = socket.socketpair()
+
+        def handle(*_: object) -> None:
+            story.append(("handled", time.monotonic()))
+            left.send(b"x")
+
+        def busy() -> None:
+            time.sleep(1)
+            REAL["kill"](os.getpid(), signal.SIGUSR1)  # the main thread gets it, which waits for the baton
+            ready.acquire(True, 0.05)
+            story.append("still busy")
+
+        signal.signal(signal.SIGUSR1, handle)
+        with left, right:
+            thread = threading.Thread(target=busy)
+            thread.start()
+            story.append(right.recv(1))
+            thread.join()
+
+    on_a_host(program)
+    assert story == ["still busy", ("handled", 100_001.0), b"x"]
+
+
+def test_ctrl_c_ends_a_program_of_asyncio_in_order_while_others_wait_too(kept: None) -> None:
+    ended: list[str] = []
+    ready = REAL["lock"]()
+    ready.acquire()
+
+    def outside() -> None:
+        time.sleep(1)
+        REAL["kill"](os.getpid(), signal.SIGINT)
+        ready.acquire(True, 0.05)
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            await asyncio.sleep(0.5)
+            ended.append("in order")
+
+    def program() -> None:
+        threading.Thread(target=outside).start()
+        asyncio.run(work())
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            on_a_host(program)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended == ["in order"]
+
+
+def test_a_program_sees_its_own_handlers_and_they_stay(kept: None) -> None:
+    def first(*_: object) -> None: ...
+
+    def second(*_: object) -> None: ...
+
+    def program() -> tuple[object, object, object]:
+        before = signal.getsignal(signal.SIGUSR1)
+        return before, signal.signal(signal.SIGUSR1, second), signal.getsignal(signal.SIGUSR1)
+
+    signal.signal(signal.SIGUSR1, first)
+    assert on_a_host(program) == (first, first, second)
+    assert signal.getsignal(signal.SIGUSR1) is second

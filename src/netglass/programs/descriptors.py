@@ -12,7 +12,8 @@ import os
 import sys
 from collections import deque
 from math import ceil
-from typing import Any, Final, NamedTuple, NoReturn
+from types import FrameType
+from typing import Final, NamedTuple, NoReturn
 
 from netglass.errnos import EBADF, EMFILE
 from netglass.programs.kernel import Kernel
@@ -64,6 +65,17 @@ def whom(description: Description) -> str:
 
 def _joined(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def at_work(frame: FrameType | None) -> bool:
+    """True if what was called from `frame` interrupted a host, or one of our system calls, in the middle."""
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        ours = module.startswith("netglass.programs.") and module not in _KERNEL
+        if (ours and frame.f_code.co_name != "__del__") or module.startswith(_CORE):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Descriptors:
@@ -177,16 +189,7 @@ class Descriptors:
 
     def _at_work(self) -> bool:
         task = self.kernel.running()
-        if task is None or task.parked:
-            return True
-        frame: Any = sys._getframe(2)
-        while frame is not None:
-            module = str(frame.f_globals.get("__name__", ""))
-            ours = module.startswith("netglass.programs.") and module not in _KERNEL
-            if (ours and frame.f_code.co_name != "__del__") or module.startswith(_CORE):
-                return True
-            frame = frame.f_back
-        return False
+        return task is None or task.parked or at_work(sys._getframe(2))
 
     def end(self) -> None:
         """The run is over: what it left open is closed, as when a process ends."""

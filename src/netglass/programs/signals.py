@@ -1,5 +1,9 @@
-"""Signals that a program sends itself: alarm, setitimer, raise_signal, kill. They come in virtual time; Python's
-handlers run in the main task, as in Python's main thread. Signals from outside (Ctrl-C) come in real time, as ever.
+"""Signals that a program sends itself: alarm, setitimer, raise_signal, kill. They come in virtual time. Signals from
+outside (Ctrl-C) come in real time, as ever.
+
+Python calls a handler in its main thread, between any two of its steps. But that thread runs while others do, if only
+to wait for the baton, and a handler is a piece of the program: it may call whatever programs call. So in a run each
+handler stands behind a `Late`, which lets it wait until the main task has the baton.
 """
 
 from __future__ import annotations
@@ -8,18 +12,30 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
+from types import FrameType
 from typing import Any, Final
 
 from netglass.programs import descriptors
 from netglass.programs.clock import nanoseconds
-from netglass.programs.descriptors import FIRST
+from netglass.programs.descriptors import FIRST, at_work
 from netglass.programs.kernel import Kernel
 from netglass.programs.patches import Patch
 from netglass.times import NEVER, SECOND
 
 _REAL: Final[dict[str, Any]] = {
     name: getattr(signal, name)
-    for name in ("alarm", "setitimer", "getitimer", "raise_signal", "pthread_kill", "set_wakeup_fd", "pause")
+    for name in (
+        "signal",
+        "getsignal",
+        "alarm",
+        "setitimer",
+        "getitimer",
+        "raise_signal",
+        "pthread_kill",
+        "set_wakeup_fd",
+        "pause",
+    )
     if hasattr(signal, name)
 }
 _REAL_KILL: Final = os.kill
@@ -27,10 +43,35 @@ _ITIMER_REAL: Final[int] = getattr(signal, "ITIMER_REAL", 0)
 _SIGALRM: Final[int] = getattr(signal, "SIGALRM", 14)
 
 
+class Late:
+    """A handler, in a run: it is called at once if the main task runs, else as soon as it does."""
+
+    __slots__ = ("handler", "signals")
+
+    def __init__(self, signals: Signals, handler: Any) -> None:
+        self.signals: Signals = signals
+        self.handler: Any = handler
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        signals = self.signals
+        main = signals.kernel.main
+        if current is not signals:
+            self.handler(number, frame)
+        elif signals.kernel.running() is main and not main.parked and not at_work(frame):
+            self.call(number, frame)
+        else:
+            signals.pending.append((number, frame))
+            signals.kernel.signal_main()
+
+    def call(self, number: int, frame: FrameType | None) -> None:
+        self.signals.note(number)
+        self.handler(number, frame)
+
+
 class Signals:
     """Those of one run."""
 
-    __slots__ = ("_number", "came", "due", "interval", "kernel", "wakeup_fd")
+    __slots__ = ("_number", "came", "due", "interval", "kernel", "pending", "wakeup_fd")
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel: Kernel = kernel
@@ -38,7 +79,25 @@ class Signals:
         self.interval: int = 0
         self.wakeup_fd: int = -1
         self.came: int = 0  # how many had a handler
+        self.pending: deque[tuple[int, FrameType | None]] = deque()  # to be handled by the main task
         self._number: int = 0  # of the setting: a later one makes the task of an earlier one end
+        kernel.on_signal = self.handle
+
+    def handle(self) -> None:
+        """By the main task."""
+        number, frame = self.pending.popleft()
+        try:
+            self.handle_one(number, frame)
+        finally:
+            if self.pending:
+                self.handle()
+
+    def handle_one(self, number: int, frame: FrameType | None) -> None:
+        late = _REAL["getsignal"](number)
+        if isinstance(late, Late):
+            late.call(number, frame)
+        else:
+            _REAL["raise_signal"](number)
 
     def left(self) -> int:
         return 0 if self.due == NEVER else max(self.due - self.kernel.now(), 1)
@@ -63,18 +122,16 @@ class Signals:
             self.deliver(_SIGALRM)
 
     def deliver(self, number: int) -> None:
-        """To this process. In another thread than Python's main one the handler is only noted, and runs when the main
-        task goes on."""
-        if callable(signal.getsignal(number)):
-            self.came += 1
-            if self.wakeup_fd >= 0:
-                self._write(number)
-        main = self.kernel.main
-        _REAL["raise_signal"](number)
-        if self.kernel.running() is not main:
-            self.kernel.unpark(main)
+        """To this process: the main task handles it, once that has the baton."""
+        if self.kernel.running() is self.kernel.main:
+            self.handle_one(number, sys._getframe(2))
+        else:
+            self.pending.append((number, sys._getframe(2)))
+            self.kernel.signal_main()
 
-    def _write(self, number: int) -> None:
+    def note(self, number: int) -> None:
+        """A handler is about to be called."""
+        self.came += 1
         run = descriptors.active()
         found = run.find(self.wakeup_fd)
         if found is not None:
@@ -89,6 +146,45 @@ current: Signals | None = None
 def _signals() -> Signals | None:
     """None in a thread that is no task of a run."""
     return current if current is not None and current.kernel.running() is not None else None
+
+
+def enter() -> None:
+    """Handlers from before the run wait for the baton too. Only Python's main thread may change any."""
+    if current is None or threading.current_thread() is not threading.main_thread():
+        return
+    for number in signal.valid_signals():
+        handler = _REAL["getsignal"](number)
+        if callable(handler):
+            _REAL["signal"](number, Late(current, handler))
+
+
+def leave() -> list[int]:
+    """Handlers stay, and are called directly from now on. The numbers of signals that came too late for the run."""
+    if current is None or threading.current_thread() is not threading.main_thread():
+        return []
+    unheard = [number for number, _ in current.pending if isinstance(_REAL["getsignal"](number), Late)]
+    for number in signal.valid_signals():
+        late = _REAL["getsignal"](number)
+        if isinstance(late, Late):
+            _REAL["signal"](number, late.handler)
+    return unheard
+
+
+def set_handler(number: int, handler: Any) -> Any:
+    """signal.signal"""
+    signals = _signals()
+    if signals is not None and callable(handler):
+        handler = Late(signals, handler)
+    return _plain(_REAL["signal"](number, handler))
+
+
+def getsignal(number: int) -> Any:
+    """signal.getsignal"""
+    return _plain(_REAL["getsignal"](number))
+
+
+def _plain(handler: Any) -> Any:
+    return handler.handler if isinstance(handler, Late) else handler
 
 
 def alarm(seconds: int, /) -> int:
@@ -179,14 +275,15 @@ def pause() -> None:
         signals.kernel.park("a signal (pause)")
 
 
-for _name in (*_REAL, "kill"):
-    globals()[_name].__module__ = "os" if _name == "kill" else "signal"  # as they show themselves
+_OWN: Final[dict[str, Any]] = {name: set_handler if name == "signal" else globals()[name] for name in _REAL}
+for _function in (*_OWN.values(), kill):
+    _function.__module__ = "os" if _function is kill else "signal"  # as they show themselves
 
 
 def patches(kernel: Kernel) -> list[Patch]:
     own = sys.modules[__name__]
     return [
         Patch(own, "current", Signals(kernel)),
-        *[Patch(signal, name, getattr(own, name)) for name in _REAL],
+        *[Patch(signal, name, function) for name, function in _OWN.items()],
         Patch(os, "kill", kill),
     ]

@@ -51,8 +51,7 @@ class Watchdog:
         kernel = self._kernel
         self._kernel = None
         if kernel is not None and kernel.bite:
-            # What has not reached its thread yet must not reach it now.
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(kernel.main.ident), None)
+            absorb(kernel.main.ident)
 
     def _body(self) -> None:
         idle = 0
@@ -98,6 +97,17 @@ def bite(kernel: Kernel) -> None:
         print(kernel.bite, file=sys.stderr, flush=True)  # noqa: T201 - the exception may never arrive
     running = kernel.holder()
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(running.ident), ctypes.py_object(Stopped))
+
+
+def absorb(ident: int) -> None:
+    """What has not reached its thread, which calls this, must not reach it later. Taking it back would leave the
+    interpreter looking for it for ever (CPython 3.11 even stands still then, under a debugger): so it comes now."""
+    try:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Stopped))
+        for _ in range(1000):
+            pass
+    except Stopped:
+        pass
 
 
 def report(kernel: Kernel) -> str:
