@@ -107,6 +107,11 @@ def test_a_dot_is_doubled_on_the_wire_and_single_in_the_letter() -> None:
     assert '"..netrc is a file."' in [each.text for each in outcome.parts[0].ladder().remarks()]
 
 
+def test_the_picture_goes_on_until_the_connection_is_closed() -> None:
+    trace = show("smtp").parts[0].trace
+    assert [trace.states(host)[-1] for host in ("client", "server")] == ["TIME-WAIT", "TIME-WAIT"]
+
+
 def test_one_recipient_is_refused_and_the_letter_goes_to_the_other() -> None:
     assert figures("smtp")["refused"] == {"eve@nowhere": 550}
 

@@ -60,11 +60,12 @@ class Scene:
 
     def play(self, serve: Callable[[], object], ask: Callable[..., Any], *args: Any) -> Any:
         """Runs ordinary Python programs, as they are: `serve()` on the server, for as long as the other takes, and
-        `ask(*args)` on the client. What `ask` returns."""
+        `ask(*args)` on the client, and a second more. What `ask` returns."""
+        from netglass.experiments.programs.rest import then_rest
         from netglass.programs.run import run, spawn  # most experiments do without
 
         spawn(self.server, serve, daemon=True)
-        return run(self.client, ask, *args)
+        return run(self.client, then_rest, ask, *args)
 
 
 # -- what real programs say
