@@ -22,11 +22,14 @@ from netglass.network.fault import PASS, Fault, Names, Verdict
 from netglass.probe import Probe
 from netglass.rng import Rng
 from netglass.times import NEVER, human
+from netglass.wire.ethernet import ETHERNET_HEADER, VLAN_TAG, EthernetFrame, frame_bytes, frame_header
 from netglass.wire.ip import IpPacket
 from netglass.wire.packet import packet_bytes, packet_size
 
-Item = IpPacket | bytes
-"""What arrives: the packet itself, or its bytes if something on the way needed bytes."""
+Unit = IpPacket | EthernetFrame
+"""What goes into a cable: packets if it is point-to-point, frames if it is Ethernet."""
+Item = IpPacket | EthernetFrame | bytes
+"""What arrives: the packet or frame itself, or its bytes if something on the way needed bytes."""
 Delivery = tuple[int, int, Item]
 """(arrival time, end: 0 for a, 1 for b, what arrives there)"""
 
@@ -128,26 +131,26 @@ class Lane:
 
     # -- packets
 
-    def transit(self, packet: IpPacket, now: int) -> int:
+    def transit(self, packet: Unit, now: int) -> int:
         """For a `plain` lane: when `packet` arrives, NEVER if the queue refuses it."""
         arrival = self._admit(packet, now)
         if arrival != NEVER and self.tally.probe is not None:
             self._tell(self.source, self.destination, packet, None, now, arrival, "")
         return arrival
 
-    def carry(self, packet: IpPacket, now: int) -> list[Delivery]:
+    def carry(self, packet: Unit, now: int) -> list[Delivery]:
         """For any lane: what arrives where and when, because of `packet`."""
         number = self.offered
         arrival = self._admit(packet, now)
         if arrival == NEVER:
             return []
-        frame: bytes | None = None
+        frame: bytes | None = None  # what a fault made of the packet; of a frame, of what is in it
         copies = 0
         delay = 0
         answers: list[IpPacket] = []
         notes: list[str] = []
         for fault, stream in zip(self.faults, self._streams, strict=True):
-            verdict = fault.judge(packet, now, stream.keyed(number))
+            verdict = _judge(fault, packet, now, stream.keyed(number))
             if verdict is PASS:
                 continue
             if not isinstance(verdict, Verdict):
@@ -158,17 +161,18 @@ class Lane:
                 answers.append(verdict.answer)
             if verdict.drop:
                 return self._lost(packet, now, arrival, fault.name, notes, answers)
-            packet = verdict.packet or packet
+            if verdict.packet is not None:
+                packet = _replaced(packet, verdict.packet)
             frame = _frame_after(verdict, frame)
             delay += verdict.delay
             copies += verdict.duplicates
         return self._deliver(packet, frame, now, arrival + delay, copies, answers, " + ".join(notes))
 
-    def _admit(self, packet: IpPacket, now: int) -> int:
+    def _admit(self, packet: Unit, now: int) -> int:
         """The size, the queue and the rate: when the packet arrives if nothing happens on the wire, or NEVER."""
         self.offered += 1
-        size = packet.size or packet_size(packet)
-        if size > self.mtu and not self.offload:
+        size = packet.size or _reckon(packet)
+        if size > self.mtu and not self.offload and not self._fits_tagged(packet):
             return self._refuse(packet, "mtu-exceeded", now)
         departure = now
         if self.rate_bps:
@@ -190,6 +194,10 @@ class Lane:
         self.last_arrival = arrival
         return arrival
 
+    def _fits_tagged(self, packet: Unit) -> bool:
+        """A VLAN tag is not counted (IEEE 802.3 §3.2.7)."""
+        return isinstance(packet, EthernetFrame) and packet.tag >= 0 and packet.size - VLAN_TAG <= self.mtu
+
     def _is_full(self, size: int, now: int) -> bool:
         if self.queue_packets < 0:
             unsent = -(-(self.busy_until - now) * self.rate_bps // _BIT_TIME)
@@ -199,21 +207,21 @@ class Lane:
             leaving.popleft()
         return len(leaving) > self.queue_packets
 
-    def _refuse(self, packet: IpPacket, reason: str, now: int) -> int:
+    def _refuse(self, packet: Unit, reason: str, now: int) -> int:
         self.counters.add(reason)
         self._tell(self.source, self.destination, packet, None, now, NEVER, reason)
         return NEVER
 
     def _lost(
-        self, packet: IpPacket, now: int, arrival: int, name: str, notes: list[str], answers: list[IpPacket]
+        self, packet: Unit, now: int, arrival: int, name: str, notes: list[str], answers: list[IpPacket]
     ) -> list[Delivery]:
         self.counters.add(name)
         self._tell(self.source, self.destination, packet, None, now, NEVER, " + ".join(notes))
-        return [self._answer(answer, arrival, name) for answer in answers]
+        return [self._answer(_backwards(packet, answer), arrival, name) for answer in answers]
 
     def _deliver(
         self,
-        packet: IpPacket,
+        packet: Unit,
         frame: bytes | None,
         now: int,
         arrival: int,
@@ -221,33 +229,67 @@ class Lane:
         answers: list[IpPacket],
         note: str,
     ) -> list[Delivery]:
-        packet_size(packet)
+        if frame is not None and isinstance(packet, EthernetFrame):
+            frame = frame_header(packet) + frame
+        _reckon(packet)
         if self.serialise and frame is None:
-            frame = packet_bytes(packet)
+            frame = _bytes_of(packet)
         item: Item = packet if frame is None else frame
         out: list[Delivery] = []
         for _ in range(copies + 1):
             self._tell(self.source, self.destination, packet, frame, now, arrival, note)
             out.append((arrival, self.far, item))
-        out += [self._answer(answer, arrival, note) for answer in answers]
+        out += [self._answer(_backwards(packet, answer), arrival, note) for answer in answers]
         return out
 
-    def _answer(self, answer: IpPacket, sent: int, note: str) -> Delivery:
+    def _answer(self, answer: Unit, sent: int, note: str) -> Delivery:
         """A packet from a middlebox at the far end, to the end that this lane comes from. It waits in no queue."""
-        packet_size(answer)
-        frame = packet_bytes(answer) if self.serialise else None
+        _reckon(answer)
+        frame = _bytes_of(answer) if self.serialise else None
         arrival = sent + self.return_delay
         self._tell(self.destination, self.source, answer, frame, sent, arrival, note)
         return arrival, 1 - self.far, answer if frame is None else frame
 
     def _tell(
-        self, source: str, destination: str, packet: IpPacket, frame: bytes | None, sent: int, arrival: int, note: str
+        self, source: str, destination: str, packet: Unit, frame: bytes | None, sent: int, arrival: int, note: str
     ) -> None:
         probe = self.tally.probe
         if probe is None:
             return
         self.tally.count += 1
-        probe.carried(self.link, source, destination, self.tally.count, packet, frame, sent, arrival, note)
+        if isinstance(packet, IpPacket):
+            probe.carried(self.link, source, destination, self.tally.count, packet, frame, sent, arrival, note)
+        else:
+            probe.frame_carried(self.link, source, destination, self.tally.count, packet, frame, sent, arrival, note)
+
+
+# -- packets and frames alike
+
+
+def _reckon(unit: Unit) -> int:
+    return packet_size(unit) if isinstance(unit, IpPacket) else unit.size
+
+
+def _bytes_of(unit: Unit) -> bytes:
+    return packet_bytes(unit) if isinstance(unit, IpPacket) else frame_bytes(unit)
+
+
+def _judge(fault: Fault, unit: Unit, now: int, rng: Rng) -> Verdict:
+    """Faults look at IP packets, also at those in frames."""
+    if isinstance(unit, IpPacket):
+        return fault.judge(unit, now, rng)
+    packet = unit.payload
+    return fault.judge(packet, now, rng) if isinstance(packet, IpPacket) else fault.judge_frame(unit, now, rng)
+
+
+def _replaced(unit: Unit, packet: IpPacket) -> Unit:
+    """`packet` in the place of `unit`, or of what is in it."""
+    return packet if isinstance(unit, IpPacket) else EthernetFrame(unit.destination, unit.source, packet, 0, unit.tag)
+
+
+def _backwards(unit: Unit, answer: IpPacket) -> Unit:
+    """`answer` on its way to where `unit` came from."""
+    return answer if isinstance(unit, IpPacket) else EthernetFrame(unit.source, unit.destination, answer, 0, unit.tag)
 
 
 def _frame_after(verdict: Verdict, frame: bytes | None) -> bytes | None:
@@ -260,10 +302,11 @@ def _frame_after(verdict: Verdict, frame: bytes | None) -> bytes | None:
 class Cable:
     """Two lanes between the ends named `a` and `b`."""
 
-    __slots__ = ("_twins", "a", "b", "lanes", "name", "names")
+    __slots__ = ("_twins", "a", "b", "ethernet", "lanes", "name", "names")
 
-    def __init__(self, name: str, a: str, b: str, tally: Tally, rng: Rng, names: Names) -> None:
+    def __init__(self, name: str, a: str, b: str, tally: Tally, rng: Rng, names: Names, ethernet: bool = False) -> None:
         self.name: str = name
+        self.ethernet: bool = ethernet  # it carries frames, not packets
         self.a: str = a
         self.b: str = b
         self.names: Names = names
@@ -293,8 +336,9 @@ class Cable:
             lane.queue_bytes = queue_bytes
 
     def set_size(self, mtu: int, offload: bool = False) -> None:
+        """`mtu` is that of IP; an Ethernet cable carries so much in each frame."""
         for lane in self.lanes:
-            lane.mtu = mtu
+            lane.mtu = mtu + (ETHERNET_HEADER if self.ethernet else 0)
             lane.offload = offload
 
     def set_serialise(self, serialise: bool) -> None:
@@ -324,6 +368,6 @@ class Cable:
                 self._twins.remove(pair)
                 return
 
-    def carry(self, packet: IpPacket, direction: int, now: int) -> list[Delivery]:
+    def carry(self, packet: Unit, direction: int, now: int) -> list[Delivery]:
         """What arrives because of `packet`, sent at `now` in `direction`: 0 from a to b, 1 from b to a."""
         return self.lanes[direction].carry(packet, now)

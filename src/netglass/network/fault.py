@@ -13,10 +13,11 @@ from typing import Final
 
 from netglass.build import mypyc_attr
 from netglass.rng import Rng
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.ip import IpPacket
 
 Names = dict[bytes, str]
-"""Which host owns an address. The network keeps it up to date."""
+"""Which host owns an address: of IP, or a MAC (six bytes). The network keeps it up to date."""
 
 
 class Verdict:
@@ -37,7 +38,7 @@ class Verdict:
         self.delay: int = delay  # longer on the way by so much; packets behind it may overtake it
         self.duplicates: int = duplicates  # copies that arrive right after it
         self.packet: IpPacket | None = packet  # arrives in its place
-        self.frame: bytes | None = frame  # these bytes arrive in its place
+        self.frame: bytes | None = frame  # these bytes arrive in its place; in a frame, behind the frame's header
         self.answer: IpPacket | None = answer  # goes back to the end that sent it, from the far end
 
 
@@ -62,6 +63,10 @@ class Fault(ABC):
         """What happens to `packet`, which is on the wire from `now` on. The packet must not be changed: a verdict may
         replace it."""
         raise NotImplementedError
+
+    def judge_frame(self, frame: EthernetFrame, now: int, rng: Rng) -> Verdict:
+        """The same for a frame that carries no IP packet, such as ARP. Of packets in frames `judge` is asked."""
+        return PASS
 
     def attach(self, names: Names) -> None:
         """The fault was put on a cable of the network whose addresses are `names`."""

@@ -21,6 +21,8 @@ from netglass.network.match import ALL, Matcher, Sightings, after_bytes, anythin
 from netglass.network.units import Share, share
 from netglass.rng import Rng
 from netglass.times import NEVER, duration, human
+from netglass.wire.arp import ArpMessage, encode_arp
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.ip import TCP, IpPacket
 from netglass.wire.packet import packet_bytes
 from netglass.wire.tcp import ACK, FIN, RST, SYN, TcpSegment
@@ -75,6 +77,10 @@ class MatchingFault(Fault):
     def selects(self, packet: IpPacket) -> bool:
         return self._matcher.matches(packet, self._sightings.look(packet))
 
+    def selects_frame(self, frame: EthernetFrame) -> bool:
+        """The same for a frame without an IP packet."""
+        return self._matcher.matches_frame(frame, self._sightings.look_frame(frame))
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class ExactFault(MatchingFault):
@@ -93,23 +99,33 @@ class ExactFault(MatchingFault):
         self._matched: int = 0
 
     def judge(self, packet: IpPacket, now: int, rng: Rng) -> Verdict:
-        if not self.selects(packet):
-            return PASS
+        return self.verdict(packet, rng) if self.selects(packet) and self._is_meant() else PASS
+
+    def judge_frame(self, frame: EthernetFrame, now: int, rng: Rng) -> Verdict:
+        return self.verdict_on_frame(frame, rng) if self.selects_frame(frame) and self._is_meant() else PASS
+
+    def _is_meant(self) -> bool:
+        """Counts one more that matches."""
         self._matched += 1
-        if not self._first <= self._matched <= self._last:
-            return PASS
-        return self.verdict(packet, rng)
+        return self._first <= self._matched <= self._last
 
     @abstractmethod
     def verdict(self, packet: IpPacket, rng: Rng) -> Verdict:
         """What to do to a packet that was hit."""
         raise NotImplementedError
 
+    def verdict_on_frame(self, frame: EthernetFrame, rng: Rng) -> Verdict:
+        """What to do to a frame without an IP packet that was hit."""
+        return PASS
+
 
 class Drop(ExactFault):
     __slots__ = ()
 
     def verdict(self, packet: IpPacket, rng: Rng) -> Verdict:
+        return DROP
+
+    def verdict_on_frame(self, frame: EthernetFrame, rng: Rng) -> Verdict:
         return DROP
 
 
@@ -123,6 +139,9 @@ class Duplicate(ExactFault):
     def verdict(self, packet: IpPacket, rng: Rng) -> Verdict:
         return self._verdict
 
+    def verdict_on_frame(self, frame: EthernetFrame, rng: Rng) -> Verdict:
+        return self._verdict
+
 
 class Delay(ExactFault):
     __slots__ = ("_verdict",)
@@ -132,6 +151,9 @@ class Delay(ExactFault):
         self._verdict: Verdict = Verdict(delay=by)
 
     def verdict(self, packet: IpPacket, rng: Rng) -> Verdict:
+        return self._verdict
+
+    def verdict_on_frame(self, frame: EthernetFrame, rng: Rng) -> Verdict:
         return self._verdict
 
 
@@ -144,6 +166,9 @@ class Corrupt(ExactFault):
 
     def verdict(self, packet: IpPacket, rng: Rng) -> Verdict:
         return Verdict(frame=flipped(packet_bytes(packet), self._bit, rng))
+
+    def verdict_on_frame(self, frame: EthernetFrame, rng: Rng) -> Verdict:
+        return _corrupted(frame, self._bit, rng)
 
 
 class Reset(ExactFault):
@@ -169,6 +194,9 @@ class Blackhole(MatchingFault):
         selected = self.selects(packet)
         return DROP if selected and self._begin <= now < self._end else PASS
 
+    def judge_frame(self, frame: EthernetFrame, now: int, rng: Rng) -> Verdict:
+        return DROP if self._begin <= now < self._end and self.selects_frame(frame) else PASS
+
 
 class Partition(Fault):
     """Loses everything between two groups of hosts, by whose addresses the packets carry."""
@@ -185,8 +213,15 @@ class Partition(Fault):
         self._names = names
 
     def judge(self, packet: IpPacket, now: int, rng: Rng) -> Verdict:
-        source = self._names.get(packet.source, "")
-        destination = self._names.get(packet.destination, "")
+        return self._between(self._names.get(packet.source, ""), self._names.get(packet.destination, ""))
+
+    def judge_frame(self, frame: EthernetFrame, now: int, rng: Rng) -> Verdict:
+        message = frame.payload
+        if not isinstance(message, ArpMessage):
+            return PASS
+        return self._between(self._names.get(message.sender_mac, ""), self._names.get(message.target, ""))
+
+    def _between(self, source: str, destination: str) -> Verdict:
         if (source in self._a and destination in self._b) or (source in self._b and destination in self._a):
             return DROP
         return PASS
@@ -201,6 +236,9 @@ class Loss(MatchingFault):
 
     def judge(self, packet: IpPacket, now: int, rng: Rng) -> Verdict:
         return DROP if self.selects(packet) and rng.chance(self._chance) else PASS
+
+    def judge_frame(self, frame: EthernetFrame, now: int, rng: Rng) -> Verdict:
+        return DROP if self.selects_frame(frame) and rng.chance(self._chance) else PASS
 
 
 class BurstLoss(MatchingFault):
@@ -221,8 +259,12 @@ class BurstLoss(MatchingFault):
         return BurstLoss(self._bad, self._recover, self._loss_bad, self._loss_good, self.name, self._matcher)
 
     def judge(self, packet: IpPacket, now: int, rng: Rng) -> Verdict:
-        if not self.selects(packet):
-            return PASS
+        return self._draw(rng) if self.selects(packet) else PASS
+
+    def judge_frame(self, frame: EthernetFrame, now: int, rng: Rng) -> Verdict:
+        return self._draw(rng) if self.selects_frame(frame) else PASS
+
+    def _draw(self, rng: Rng) -> Verdict:
         if rng.chance(self._recover if self._is_bad else self._bad):
             self._is_bad = not self._is_bad
         return DROP if rng.chance(self._loss_bad if self._is_bad else self._loss_good) else PASS
@@ -239,6 +281,9 @@ class Reorder(MatchingFault):
     def judge(self, packet: IpPacket, now: int, rng: Rng) -> Verdict:
         return self._verdict if self.selects(packet) and rng.chance(self._chance) else PASS
 
+    def judge_frame(self, frame: EthernetFrame, now: int, rng: Rng) -> Verdict:
+        return self._verdict if self.selects_frame(frame) and rng.chance(self._chance) else PASS
+
 
 class Duplication(MatchingFault):
     __slots__ = ("_chance", "_verdict")
@@ -250,6 +295,9 @@ class Duplication(MatchingFault):
 
     def judge(self, packet: IpPacket, now: int, rng: Rng) -> Verdict:
         return self._verdict if self.selects(packet) and rng.chance(self._chance) else PASS
+
+    def judge_frame(self, frame: EthernetFrame, now: int, rng: Rng) -> Verdict:
+        return self._verdict if self.selects_frame(frame) and rng.chance(self._chance) else PASS
 
 
 class Corruption(MatchingFault):
@@ -263,6 +311,11 @@ class Corruption(MatchingFault):
         if not self.selects(packet) or not rng.chance(self._chance):
             return PASS
         return Verdict(frame=flipped(packet_bytes(packet), -1, rng))
+
+    def judge_frame(self, frame: EthernetFrame, now: int, rng: Rng) -> Verdict:
+        if not self.selects_frame(frame) or not rng.chance(self._chance):
+            return PASS
+        return _corrupted(frame, -1, rng)
 
 
 # What people write --------------------------------------------------------------------------------------------------
@@ -343,6 +396,14 @@ def _beyond(count: int) -> Matcher:
 
 def _named(what: str, probability: Share) -> str:
     return f"{what} {probability}"
+
+
+def _corrupted(frame: EthernetFrame, bit: int, rng: Rng) -> Verdict:
+    """One bit of what a frame carries that is no IP packet the other way."""
+    payload = frame.payload
+    if isinstance(payload, ArpMessage):
+        return Verdict(frame=flipped(encode_arp(payload), bit, rng))
+    return Verdict(frame=flipped(payload, bit, rng)) if isinstance(payload, bytes) and payload else PASS
 
 
 def flipped(frame: bytes, bit: int, rng: Rng) -> bytes:

@@ -15,8 +15,11 @@ from typing import Final
 from netglass.build import mypyc_attr
 from netglass.errors import MisuseError
 from netglass.network.fault import Names
-from netglass.wire import ip
+from netglass.wire import arp as arp_format
+from netglass.wire import ip, nd
 from netglass.wire.address import parse
+from netglass.wire.arp import ArpMessage
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import IpPacket
 from netglass.wire.seq import unwrap
@@ -30,13 +33,21 @@ __all__ = [
     "ALL",
     "after_bytes",
     "anything",
+    "arp",
+    "arp_reply",
+    "arp_request",
     "data",
     "fin",
     "from_",
     "icmp",
+    "neighbor_advertisement",
+    "neighbor_solicitation",
     "payload",
     "port",
     "pure_ack",
+    "rarp",
+    "router_advertisement",
+    "router_solicitation",
     "rst",
     "segment",
     "syn",
@@ -106,6 +117,17 @@ class Sightings:
                 self._follow(packet, payload, seen)
         return seen
 
+    def look_frame(self, frame: EthernetFrame) -> Sighting:
+        """At a frame without an IP packet: hosts are known by their MAC, whatever ARP claims, else by what it asks."""
+        seen = self._now
+        message = frame.payload
+        seen.segment = None
+        seen.source = self.names.get(frame.source, "")
+        seen.destination = self.names.get(frame.destination, "")
+        if not seen.destination and isinstance(message, ArpMessage):
+            seen.destination = self.names.get(message.target, "")
+        return seen
+
     def _follow(self, packet: IpPacket, segment: TcpSegment, seen: Sighting) -> None:
         sender = (packet.source, segment.source_port)
         receiver = (packet.destination, segment.destination_port)
@@ -158,6 +180,10 @@ class Matcher(ABC):
         """True if this is such a packet."""
         raise NotImplementedError
 
+    def matches_frame(self, frame: EthernetFrame, seen: Sighting) -> bool:
+        """The same for a frame that carries no IP packet: ARP, or something unknown."""
+        return False
+
     def __and__(self, other: Matcher) -> Matcher:
         return _Both(self, other)
 
@@ -190,6 +216,9 @@ class _Both(Matcher):
     def matches(self, packet: IpPacket, seen: Sighting) -> bool:
         return self._left.matches(packet, seen) and self._right.matches(packet, seen)
 
+    def matches_frame(self, frame: EthernetFrame, seen: Sighting) -> bool:
+        return self._left.matches_frame(frame, seen) and self._right.matches_frame(frame, seen)
+
 
 class _Either(Matcher):
     __slots__ = ("_left", "_right")
@@ -202,6 +231,9 @@ class _Either(Matcher):
     def matches(self, packet: IpPacket, seen: Sighting) -> bool:
         return self._left.matches(packet, seen) or self._right.matches(packet, seen)
 
+    def matches_frame(self, frame: EthernetFrame, seen: Sighting) -> bool:
+        return self._left.matches_frame(frame, seen) or self._right.matches_frame(frame, seen)
+
 
 class _Not(Matcher):
     __slots__ = ("_inner",)
@@ -212,6 +244,9 @@ class _Not(Matcher):
 
     def matches(self, packet: IpPacket, seen: Sighting) -> bool:
         return not self._inner.matches(packet, seen)
+
+    def matches_frame(self, frame: EthernetFrame, seen: Sighting) -> bool:
+        return not self._inner.matches_frame(frame, seen)
 
 
 def _address(host: str) -> bytes:
@@ -233,6 +268,11 @@ class _From(Matcher):
     def matches(self, packet: IpPacket, seen: Sighting) -> bool:
         return seen.source == self._host or packet.source == self._packed
 
+    def matches_frame(self, frame: EthernetFrame, seen: Sighting) -> bool:
+        message = frame.payload
+        claimed = isinstance(message, ArpMessage) and message.sender == self._packed
+        return seen.source == self._host or claimed
+
 
 class _To(Matcher):
     __slots__ = ("_host", "_packed")
@@ -244,6 +284,11 @@ class _To(Matcher):
 
     def matches(self, packet: IpPacket, seen: Sighting) -> bool:
         return seen.destination == self._host or packet.destination == self._packed
+
+    def matches_frame(self, frame: EthernetFrame, seen: Sighting) -> bool:
+        message = frame.payload
+        meant = isinstance(message, ArpMessage) and message.target == self._packed
+        return seen.destination == self._host or meant
 
 
 class _Flags(Matcher):
@@ -265,6 +310,36 @@ class _Any(Matcher):
 
     def matches(self, packet: IpPacket, seen: Sighting) -> bool:
         return True
+
+    def matches_frame(self, frame: EthernetFrame, seen: Sighting) -> bool:
+        return True
+
+
+class _Arp(Matcher):
+    __slots__ = ("_operations",)
+
+    def __init__(self, name: str, *operations: int) -> None:
+        super().__init__(name)
+        self._operations: tuple[int, ...] = operations
+
+    def matches(self, packet: IpPacket, seen: Sighting) -> bool:
+        return False
+
+    def matches_frame(self, frame: EthernetFrame, seen: Sighting) -> bool:
+        message = frame.payload
+        return isinstance(message, ArpMessage) and message.operation in self._operations
+
+
+class _Icmp6(Matcher):
+    __slots__ = ("_type",)
+
+    def __init__(self, name: str, kind: int) -> None:
+        super().__init__(name)
+        self._type: int = kind
+
+    def matches(self, packet: IpPacket, seen: Sighting) -> bool:
+        message = packet.payload
+        return isinstance(message, IcmpMessage) and message.version == 6 and message.type == self._type
 
 
 class _Data(Matcher):
@@ -378,6 +453,15 @@ rst: Final[Matcher] = _Flags("RST", RST, RST)
 data: Final[Matcher] = _Data("data")
 pure_ack: Final[Matcher] = _PureAck("pure ACK")
 """ACK and nothing else: no data, no SYN, FIN or RST."""
+
+arp: Final[Matcher] = _Arp("ARP", arp_format.REQUEST, arp_format.REPLY)
+arp_request: Final[Matcher] = _Arp("ARP request", arp_format.REQUEST)
+arp_reply: Final[Matcher] = _Arp("ARP reply", arp_format.REPLY)
+rarp: Final[Matcher] = _Arp("RARP", arp_format.REVERSE_REQUEST, arp_format.REVERSE_REPLY)
+neighbor_solicitation: Final[Matcher] = _Icmp6("neighbor solicitation", nd.NEIGHBOR_SOLICITATION)
+neighbor_advertisement: Final[Matcher] = _Icmp6("neighbor advertisement", nd.NEIGHBOR_ADVERTISEMENT)
+router_solicitation: Final[Matcher] = _Icmp6("router solicitation", nd.ROUTER_SOLICITATION)
+router_advertisement: Final[Matcher] = _Icmp6("router advertisement", nd.ROUTER_ADVERTISEMENT)
 
 
 def segment(number: int) -> Matcher:
