@@ -45,3 +45,40 @@ def test_each_thread_has_a_lane_that_ends_with_the_slow_client():
     assert [line.split()[0] for line in lines] == ["serve", "worker_0", "worker_1", "worker_2", "worker_3", "0"]
     assert "sendfile(slow) ──" in lines[1]
     assert max(map(len, lines)) <= 100
+
+
+# -- io-kinds
+
+
+def test_who_waits_for_one_after_the_other_hears_the_quick_one_with_the_slow_one():
+    found = figures("io-kinds")
+    assert found["blocking"]["order"] == ["slow", "quick"]
+    assert found["blocking"]["answers"] == {"slow": 210 * MILLISECOND, "quick": 210 * MILLISECOND}
+    for kind in ("threads", "multiplexed", "asyncio"):
+        assert found[kind]["order"] == ["quick", "slow"]
+        assert found[kind]["answers"] == {"slow": 210 * MILLISECOND, "quick": 60 * MILLISECOND}
+
+
+def test_each_kind_sleeps_in_a_place_of_its_own():
+    found = figures("io-kinds")
+    assert {kind: each["sleeps_in"] for kind, each in found.items()} == {
+        "blocking": ["recv"],
+        "threads": ["recv"],
+        "non-blocking": ["sleep"],
+        "multiplexed": ["select"],
+        "asyncio": ["epoll.poll"],
+    }
+
+
+def test_only_who_asks_without_knowing_is_told_to_try_again():
+    again = {kind: each["again"] for kind, each in figures("io-kinds").items()}
+    assert again == {"blocking": 0, "threads": 0, "non-blocking": 14, "multiplexed": 0, "asyncio": 2}
+    later = figures("io-kinds", slow="400ms")["non-blocking"]
+    assert later["again"] == 24  # ten looks of 20 ms more
+    assert later["answers"]["slow"] == 420 * MILLISECOND  # ready after 410
+
+
+def test_recv_copies_in_the_thread_that_calls_it():
+    copied = {kind: each["copied_by"] for kind, each in figures("io-kinds").items()}
+    assert copied.pop("threads") == ["for quick", "for slow"]
+    assert set(map(tuple, copied.values())) == {("main",)}

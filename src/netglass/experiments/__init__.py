@@ -61,7 +61,7 @@ RELIABLE: Final = (
     "states",
 )
 FLOOD: Final = ("syn_flood",)
-PROGRAMS: Final = ("epoll_thread_pool",)
+PROGRAMS: Final = ("io_kinds", "epoll_thread_pool")
 SERVICES: Final = ("ftp_active", "ftp_passive", "smtp", "dns")
 
 NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *PROGRAMS, *SERVICES))

@@ -63,10 +63,12 @@ def _bar(name: str, length: int) -> str:
     return f"├{inside}{'─' * (length - 2 - len(inside))}┤"
 
 
-def lane(title: str, calls: Iterable[Call]) -> Lane:
-    """Of the calls of one thread, those that it slept in."""
-    return Lane(title, [Span(_named(each), each.began, each.ended) for each in calls if each.slept])
+def lane(title: str, calls: Iterable[Call], zero: int = 0) -> Lane:
+    """Of the calls of one thread, those that it slept in; `zero` is the time at the left edge."""
+    return Lane(title, [Span(_named(each), each.began - zero, each.ended - zero) for each in calls if each.slept])
 
 
 def _named(call: Call) -> str:
+    if call.name == "lock":
+        return "waits for a lock or a thread"
     return f"{call.name}({call.who})" if call.who else call.name
