@@ -137,14 +137,6 @@ def test_too_big_is_told_with_the_mtu_of_the_next_hop():
     assert router.counters.counts == {"ip-too-big": 1}
 
 
-def test_what_may_be_fragmented_is_counted_until_fragmentation_exists():
-    scene, left, router, _ = routed(1000)
-    packet = IpPacket(LEFT, RIGHT, UDP, UdpDatagram(1, 2, bytes(1200)), dont_fragment=False)
-    left.send_raw(packet, 0)
-    assert scene.settle() == 1
-    assert router.counters.counts == {"ip-fragmentation-not-supported": 1}
-
-
 def test_a_host_that_is_no_router_passes_nothing_on():
     bench = Bench()
     bench.inject(IpPacket(PEER, RIGHT, UDP, UdpDatagram(1, 2, b"")))
@@ -195,11 +187,3 @@ def test_a_forged_segment_does_not_reach_a_connection_over_the_loopback(remote: 
     assert mine.tcb.state is ESTABLISHED
     assert sum(bench.counters.values()) == 1
     assert bench.host.dropped == 1
-
-
-def test_fragments_are_counted_until_reassembly_exists():
-    bench = Bench()
-    bench.inject(IpPacket(PEER, HOST, UDP, bytes(64), more_fragments=True, dont_fragment=False))
-    bench.inject(IpPacket(PEER, HOST, UDP, bytes(64), fragment_offset=64, dont_fragment=False))
-    bench.expect_nothing()
-    assert bench.counters == {"ip-reassembly-not-supported": 2}

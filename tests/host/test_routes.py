@@ -87,7 +87,7 @@ def test_a_group_on_the_loopback_is_heard_once():
     group = parse("224.0.0.9")
     assert bench.host.send_udp(sender, b"early", group, 9, 0) == 5
     bench.expect_nothing()
-    bench.host.join_group(member, group, 0)
+    bench.host.join_group(member, group, 0, bench.host.loopback)
     assert bench.host.send_udp(sender, b"now", group, 9, 0) == 3
     bench.expect_nothing()
     assert len(member.waiting) == 1

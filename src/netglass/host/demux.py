@@ -19,14 +19,13 @@ ANY: Final = b""
 class Demux:
     """The tables. Whoever files something here also holds its port (`ports`)."""
 
-    __slots__ = ("connections", "groups", "listeners", "raw", "udp")
+    __slots__ = ("connections", "listeners", "raw", "udp")
 
     def __init__(self) -> None:
         self.connections: dict[Key, Connection] = {}
         self.listeners: dict[tuple[bytes, int], list[Listener]] = {}
         self.udp: dict[int, list[UdpPort]] = {}  # newest first: with SO_REUSEADDR Linux gives to the last one bound
         self.raw: dict[int, list[RawPort]] = {}  # by protocol
-        self.groups: dict[bytes, int] = {}  # multicast group -> UDP ports in it
 
     # -- TCP
 

@@ -18,13 +18,16 @@ from __future__ import annotations
 from collections import deque
 
 from netglass.counters import Counters
+from netglass.errnos import ENODEV
 from netglass.errors import MisuseError, WireError
 from netglass.host.config import HostConfig
 from netglass.host.demux import Demux
 from netglass.host.egress import Egress
+from netglass.host.groups import Groups
 from netglass.host.icmp import IcmpSender
 from netglass.host.ingress import Ingress
 from netglass.host.interface import Interface
+from netglass.host.multicast_router import MulticastRouter
 from netglass.host.neighbors import AddressWatcher, HostSide
 from netglass.host.ports import Ports
 from netglass.host.routes import Route, Routes
@@ -66,8 +69,10 @@ class Host:
         "_udp",
         "config",
         "counters",
+        "groups",
         "interfaces",
         "loopback",
+        "multicast_router",
         "name",
         "rng",
         "routes",
@@ -83,10 +88,14 @@ class Host:
         tcp_ports = Ports(self.config, rng.stream("tcp-ports"))
         self._schedule: Schedule = Schedule(self._egress, self._demux, tcp_ports)
         icmp = IcmpSender(self._egress)
-        self._ingress: Ingress = Ingress(self._egress, self._demux, self._schedule, icmp, tcp_ports)
+        self.groups: Groups = Groups(self._egress, self._schedule, rng)
+        self.multicast_router: MulticastRouter = MulticastRouter(self._egress, self._schedule, self.groups)
+        self._ingress: Ingress = Ingress(
+            self._egress, self._demux, self._schedule, icmp, tcp_ports, self.groups, self.multicast_router
+        )
         self._tcp: TcpCalls = TcpCalls(self._egress, self._demux, tcp_ports, self._schedule, rng)
         udp_ports = Ports(self.config, rng.stream("udp-ports"))
-        self._udp: UdpCalls = UdpCalls(self._egress, self._demux, udp_ports, self._schedule)
+        self._udp: UdpCalls = UdpCalls(self._egress, self._demux, udp_ports, self._schedule, self.groups)
         self.interfaces: dict[str, Interface] = self._egress.interfaces  # "lo" is always there
         self.loopback: Interface = self._egress.loopback
         self.routes: Routes = self._egress.routes
@@ -154,6 +163,11 @@ class Host:
 
     def is_local(self, address: bytes) -> bool:
         return self._egress.is_local(address)
+
+    def gateway_for(self, destination: bytes, now: int) -> bytes:
+        """The router that packets to `destination` go to first; b"" if none, or no way there."""
+        path = self._egress.path(destination, now)
+        return b"" if path is None else path.gateway
 
     def path_mtu(self, destination: bytes, now: int) -> int:
         """Bytes of the largest packet that gets there, as far as it is known; 0 without a route."""
@@ -317,16 +331,25 @@ class Host:
         -EDESTADDRREQ, -EINVAL, or once the pending error, negated."""
         return self._udp.send(port, payload, destination, destination_port, now)
 
-    def join_group(self, port: UdpPort, group: bytes, now: int) -> int:
-        """IP_ADD_MEMBERSHIP: 0, -EINVAL (no multicast address) or -EADDRINUSE (joined already)."""
-        return self._udp.join(port, group)
-
-    def leave_group(self, port: UdpPort, group: bytes, now: int) -> int:
-        """IP_DROP_MEMBERSHIP: 0 or -EADDRNOTAVAIL."""
-        return self._udp.leave(port, group)
-
     def close_udp(self, port: UdpPort, now: int) -> None:
-        self._udp.close(port)
+        self._udp.close(port, now)
+
+    # -- multicast groups (`groups` has the rest: sources, filters)
+
+    def join_group(self, port: Endpoint, group: bytes, now: int, interface: Interface | None = None) -> int:
+        """IP_ADD_MEMBERSHIP, on the interface that the route to the group takes unless one is given: 0, -EINVAL (no
+        multicast address), -EADDRINUSE (joined already), -ENOBUFS or -ENODEV."""
+        if interface is None:
+            interface = self._egress.group_interface(group, now)
+        return self.groups.join(port, group, interface, now) if interface is not None else -ENODEV
+
+    def group_interface(self, group: bytes, now: int) -> Interface | None:
+        """Where a group is joined, and sent to, unless somebody says otherwise."""
+        return self._egress.group_interface(group, now)
+
+    def leave_group(self, port: Endpoint, group: bytes, now: int, interface: Interface | None = None) -> int:
+        """IP_DROP_MEMBERSHIP: 0 or -EADDRNOTAVAIL."""
+        return self.groups.leave(port, group, interface, now)
 
     # -- raw ports
 

@@ -18,7 +18,9 @@ from netglass.errnos import (
     EPROTO,
 )
 from netglass.host.egress import Egress
-from netglass.times import NEVER
+from netglass.host.icmp_rate import IcmpRate
+from netglass.ip.options import echoed, last_type_field
+from netglass.times import MILLISECOND
 from netglass.wire.address import is_multicast, is_unspecified
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import ICMP, ICMPV6, IpPacket
@@ -27,9 +29,13 @@ from netglass.wire.packet import packet_bytes
 # Types (IANA "ICMP Type Numbers", "ICMPv6 type Numbers").
 ECHO_REPLY_4: Final = 0
 UNREACHABLE_4: Final = 3
+SOURCE_QUENCH_4: Final = 4
+REDIRECT_4: Final = 5
 ECHO_4: Final = 8
 TIME_EXCEEDED_4: Final = 11
 PARAMETER_PROBLEM_4: Final = 12
+TIMESTAMP_4: Final = 13
+TIMESTAMP_REPLY_4: Final = 14
 UNREACHABLE_6: Final = 1
 TOO_BIG_6: Final = 2
 TIME_EXCEEDED_6: Final = 3
@@ -45,6 +51,12 @@ PROTOCOL_UNREACHABLE: Final = 2
 PORT_UNREACHABLE: Final = 3
 TOO_BIG: Final = 4
 TIME_EXCEEDED: Final = 5
+REASSEMBLY_TIMEOUT: Final = 6
+PARAMETER_PROBLEM: Final = 7
+UNKNOWN_OPTION: Final = 8
+UNKNOWN_OPTION_TO_MANY: Final = 9
+INCOMPLETE_HEADERS: Final = 10
+UNKNOWN_HEADER: Final = 11
 
 # (IPv4 type, code, IPv6 type, code)
 _ERRORS: Final[tuple[tuple[int, int, int, int], ...]] = (
@@ -54,6 +66,12 @@ _ERRORS: Final[tuple[tuple[int, int, int, int], ...]] = (
     (UNREACHABLE_4, 3, UNREACHABLE_6, 4),
     (UNREACHABLE_4, FRAGMENTATION_NEEDED, TOO_BIG_6, 0),
     (TIME_EXCEEDED_4, 0, TIME_EXCEEDED_6, 0),
+    (TIME_EXCEEDED_4, 1, TIME_EXCEEDED_6, 1),
+    (PARAMETER_PROBLEM_4, 0, PARAMETER_PROBLEM_6, 0),
+    (PARAMETER_PROBLEM_4, 0, PARAMETER_PROBLEM_6, 2),
+    (PARAMETER_PROBLEM_4, 0, PARAMETER_PROBLEM_6, 2),
+    (PARAMETER_PROBLEM_4, 0, PARAMETER_PROBLEM_6, 3),  # RFC 7112
+    (PARAMETER_PROBLEM_4, 0, PARAMETER_PROBLEM_6, 1),
 )
 
 # The whole error fits into 576 bytes (RFC 1812 §4.3.2.3) or the least MTU (RFC 4443 §2.4 c).
@@ -93,67 +111,94 @@ _UNREACHABLE_ERRNOS_6: Final[tuple[tuple[int, bool], ...]] = (
 _PLATEAUS: Final[tuple[int, ...]] = (32000, 17914, 8166, 4352, 2002, 1492, 576, 296, 216, 128, 68)
 """RFC 1191 §7.1: what to try next when an old router does not tell its MTU."""
 
-_REMEMBERED: Final = 1024
+_INTERNETWORK_CONTROL: Final = 0xC0  # precedence of errors (RFC 1812 §4.3.2.5)
+_DAY_MS: Final = 24 * 3600 * 1000
+_NOT_STANDARD: Final = 1 << 31  # RFC 792: this time of day has nothing to do with midnight UT
 
 
 class IcmpSender:
-    """Sends echo replies and errors, the errors not too often."""
+    """Sends replies and errors, the errors not too often."""
 
-    __slots__ = ("_egress", "_last")
+    __slots__ = ("_egress", "_rate")
 
     def __init__(self, egress: Egress) -> None:
         self._egress: Egress = egress
-        self._last: dict[bytes, int] = {}  # destination -> when the last error went there
+        self._rate: IcmpRate = IcmpRate(egress.config)
 
     def reply(self, packet: IpPacket, request: IcmpMessage, now: int) -> None:
-        """The echo reply (RFC 792, RFC 4443 §4.2) to `request`, which came in `packet`, addressed to us alone."""
+        """The echo reply (RFC 792, RFC 4443 §4.2) to `request`, which came in `packet`. It comes from the address that
+        was asked, or if that was a group's from one of ours."""
         if len(packet.source) == 4:
             reply = IcmpMessage(4, ECHO_REPLY_4, 0, request.rest, request.payload)
         else:
             reply = IcmpMessage(6, ECHO_REPLY_6, 0, request.rest, request.payload)
-        self._send(packet.destination, packet.source, reply, packet.tos, now)
-
-    def error(self, packet: IpPacket, kind: int, now: int, mtu: int = 0) -> None:
-        """Tells the source of `packet` what went wrong with it, if the RFCs let us. `mtu` only for TOO_BIG."""
-        if not _may_be_told(packet, kind, self._egress.broadcasts):
-            self._egress.counters.add("icmp-error-not-sent")
-            return
-        if not self._allowed(packet.source, now):
-            self._egress.counters.add("icmp-error-rate-limited")
-            return
         source = packet.destination
         if not self._egress.is_local(source):
             source = self._egress.source_for(packet.source, now)
+        if source:
+            self._send(source, packet.source, reply, packet.tos, now, echoed(packet.options, packet))
+
+    def reply_with_time(self, packet: IpPacket, request: IcmpMessage, now: int) -> None:
+        """The timestamp reply (RFC 792): our clock, which does not know the time of day and says so."""
+        time = (now // MILLISECOND % _DAY_MS | _NOT_STANDARD).to_bytes(4, "big")
+        reply = IcmpMessage(4, TIMESTAMP_REPLY_4, 0, request.rest, request.payload[:4] + time + time)
+        self._send(packet.destination, packet.source, reply, packet.tos, now, echoed(packet.options, packet))
+
+    def error(self, packet: IpPacket, kind: int, now: int, rest: int = 0) -> None:
+        """Tells the source of `packet` what went wrong with it, if the RFCs let us. `rest` is the MTU of TOO_BIG, and
+        which byte of the packet a problem is with."""
+        egress = self._egress
+        if not _may_be_told(packet, kind, egress.broadcasts):
+            egress.counters.add("icmp-error-not-sent")
+            return
+        # Linux: path MTU discovery must not suffer, and nobody is harmed on the loopback.
+        free = kind == TOO_BIG or egress.is_local(packet.source)
+        if not free and not self._rate.allows(packet.source, now):
+            egress.counters.add("icmp-error-rate-limited")
+            return
+        source = packet.destination
+        if not egress.is_local(source):
+            source = egress.source_for(packet.source, now)
         if not source:
-            self._egress.counters.add("icmp-error-not-sent")
+            egress.counters.add("icmp-error-not-sent")
             return
         type4, code4, type6, code6 = _ERRORS[kind]
         quote = packet_bytes(packet)
         if len(source) == 4:
-            message = IcmpMessage(4, type4, code4, mtu & 0xFFFF, quote[:_QUOTE_4])
+            rest = rest & 0xFF if type4 == PARAMETER_PROBLEM_4 else rest & 0xFFFF
+            word = rest << 24 if type4 == PARAMETER_PROBLEM_4 else rest
+            message = IcmpMessage(4, type4, code4, word, quote[:_QUOTE_4])
+            self._send(source, packet.source, message, packet.tos & 0x1E | _INTERNETWORK_CONTROL, now)
         else:
-            # RFC 4443 §3.4: the word points at the protocol number that nobody knows, byte 6 of the header.
-            rest = 6 if kind == PROTOCOL_UNREACHABLE else mtu
-            message = IcmpMessage(6, type6, code6, rest, quote[:_QUOTE_6])
-        self._send(source, packet.source, message, 0, now)
+            # RFC 4443 §3.4: the word points at the protocol number that nobody knows.
+            if kind == PROTOCOL_UNREACHABLE:
+                rest = last_type_field(packet.options)
+            self._send(source, packet.source, IcmpMessage(6, type6, code6, rest, quote[:_QUOTE_6]), 0, now)
 
-    def _allowed(self, destination: bytes, now: int) -> bool:
-        interval = self._egress.config.icmp_interval
-        if interval == 0:
-            return True
-        if now - self._last.get(destination, -NEVER) < interval:
-            return False
-        if len(self._last) >= _REMEMBERED:
-            self._last.clear()
-        self._last[destination] = now
-        return True
+    def redirect(self, packet: IpPacket, gateway: bytes, now: int) -> None:
+        """Tells the source of `packet`, whom we pass it on for, that `gateway` is nearer (RFC 1812 §5.2.7.2)."""
+        if not _may_be_told(packet, NET_UNREACHABLE, self._egress.broadcasts):
+            return
+        source = self._egress.source_for(packet.source, now)
+        if not source or not self._rate.allows_redirect(packet.source, now):
+            self._egress.counters.add("icmp-redirect-rate-limited")
+            return
+        word = int.from_bytes(gateway, "big")
+        message = IcmpMessage(4, REDIRECT_4, 1, word, packet_bytes(packet)[:_QUOTE_4])
+        self._send(source, packet.source, message, packet.tos & 0x1E | _INTERNETWORK_CONTROL, now)
 
-    def _send(self, source: bytes, destination: bytes, message: IcmpMessage, tos: int, now: int) -> None:
+    def _send(
+        self, source: bytes, destination: bytes, message: IcmpMessage, tos: int, now: int, options: bytes = b""
+    ) -> None:
         egress = self._egress
         protocol = ICMP if message.version == 4 else ICMPV6
         ident = egress.next_ident(destination)
         ttl = egress.config.default_ttl_hops
-        egress.send(IpPacket(source, destination, protocol, message, ttl, tos, ident, message.version == 6), now)
+        whole = message.version == 6
+        egress.send(
+            IpPacket(source, destination, protocol, message, ttl, tos, ident, whole, options=options),
+            now,
+        )
 
 
 def _may_be_told(packet: IpPacket, kind: int, broadcasts: set[bytes]) -> bool:
@@ -165,8 +210,9 @@ def _may_be_told(packet: IpPacket, kind: int, broadcasts: set[bytes]) -> bool:
     source = packet.source
     if is_multicast(source) or is_unspecified(source) or source in broadcasts:
         return False
-    if len(source) == 16 and kind == TOO_BIG:
-        return True  # RFC 4443 §2.4 e.3: path MTU discovery works for multicast too
+    # RFC 4443 §2.4 e.3: path MTU discovery works for multicast too, and some options ask for an answer.
+    if len(source) == 16 and kind in (TOO_BIG, UNKNOWN_OPTION_TO_MANY):
+        return True
     return not is_multicast(packet.destination) and packet.destination not in broadcasts
 
 
@@ -174,7 +220,7 @@ def is_error(message: IcmpMessage) -> bool:
     """True if it reports an error, and so must not be answered by one. An unknown ICMPv4 type counts as an error:
     silence is safe."""
     if message.version == 6:
-        return message.type < 128
+        return message.type < 128 or message.type == 137  # a redirect (RFC 4443 §2.4 e.2)
     return message.type not in (ECHO_REPLY_4, ECHO_4, 9, 10, 13, 14, 15, 16, 17, 18)
 
 

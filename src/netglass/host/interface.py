@@ -46,3 +46,7 @@ class Interface:
         """Makes it an Ethernet interface: frames leave and arrive, and MAC addresses are found."""
         self.ethernet = ethernet
         self.direct = False
+
+    def holds(self, address: bytes) -> bool:
+        """Is it an address of this interface?"""
+        return any(held == address for held, _ in self.addresses)

@@ -7,7 +7,6 @@ from typing import Final
 
 from netglass.errnos import (
     EACCES,
-    EADDRINUSE,
     EADDRNOTAVAIL,
     EDESTADDRREQ,
     EINVAL,
@@ -18,29 +17,32 @@ from netglass.errnos import (
 from netglass.errors import MisuseError
 from netglass.host.demux import Demux
 from netglass.host.egress import Egress
-from netglass.host.interface import Interface
+from netglass.host.groups import Groups
+from netglass.host.interface import LARGEST_PACKET, Interface
 from netglass.host.ports import Binding, Ports, is_wildcard
 from netglass.host.schedule import Schedule
 from netglass.host.tcp_calls import check_local, reachable
-from netglass.udp.port import ReceivedDatagram, UdpPort
+from netglass.udp.port import PMTU_DO, PMTU_INTERFACE, PMTU_PROBE, PMTU_WANT, ReceivedDatagram, UdpPort
 from netglass.wire.address import is_multicast
 from netglass.wire.ip import UDP, IpPacket
+from netglass.wire.packet import packet_size
 from netglass.wire.udp import UDP_HEADER, UdpDatagram
 
 _HEADERS_4: Final = 20 + UDP_HEADER
-_HEADERS_6: Final = 40 + UDP_HEADER
-_MOST: Final = 65535 - UDP_HEADER
+_MOST_4: Final = 65535 - _HEADERS_4
+_MOST_6: Final = 65535 - UDP_HEADER
 
 
 class UdpCalls:
     """The calls, over the tables of one host."""
 
-    __slots__ = ("_demux", "_egress", "_schedule", "ports")
+    __slots__ = ("_demux", "_egress", "_groups", "_schedule", "ports")
 
-    def __init__(self, egress: Egress, demux: Demux, ports: Ports, schedule: Schedule) -> None:
+    def __init__(self, egress: Egress, demux: Demux, ports: Ports, schedule: Schedule, groups: Groups) -> None:
         self._egress: Egress = egress
         self._demux: Demux = demux
         self._schedule: Schedule = schedule
+        self._groups: Groups = groups
         self.ports: Ports = ports
 
     def bind(self, local: bytes, port: int, reuse_address: bool, reuse_port: bool) -> UdpPort | int:
@@ -61,12 +63,11 @@ class UdpCalls:
         egress = self._egress
         return is_wildcard(local) or egress.is_local(local) or is_multicast(local) or local in egress.broadcasts
 
-    def close(self, port: UdpPort) -> None:
+    def close(self, port: UdpPort, now: int) -> None:
         if not self._demux.remove_udp(port):
             raise MisuseError(f"UDP port {port.local_port} is closed already")
         self.ports.release(port.local_port, port)
-        for group in sorted(port.groups):
-            self.leave(port, group)
+        self._groups.leave_all(port, now)
 
     def connect(self, port: UdpPort, remote: bytes, remote_port: int, now: int) -> int:
         """Only `remote` is heard from now on, and its ICMP errors are told: 0, -ENETUNREACH, -EACCES, -EADDRINUSE or
@@ -111,7 +112,7 @@ class UdpCalls:
         if destination_port == 0:
             return -EINVAL
         destination = reachable(destination)
-        if len(payload) > _MOST:
+        if len(payload) > (_MOST_4 if len(destination) == 4 else _MOST_6):
             return -EMSGSIZE
         if is_multicast(destination):
             return self._send_to_group(port, payload, destination, destination_port, now)
@@ -124,47 +125,49 @@ class UdpCalls:
         path = egress.path(destination, now)
         if path is None or (port.local and len(port.local) != len(destination)):
             return -ENETUNREACH
-        if len(payload) + (_HEADERS_4 if len(destination) == 4 else _HEADERS_6) > path.mtu:
-            return -EMSGSIZE
         source = egress.source_for(destination, now) if is_wildcard(port.local) else port.local
         if not source:
             return -EADDRNOTAVAIL
         packet = self._packet(port, source, payload, destination, destination_port, port.ttl_hops)
-        error = egress.send(packet, now)
-        return error if error else len(payload)
+        return self._send(port, packet, len(payload), path.mtu, path.interface, now)
+
+    def _send(self, port: UdpPort, packet: IpPacket, size: int, path_mtu: int, interface: Interface, now: int) -> int:
+        """Whole, in fragments, or not at all: what path MTU discovery says (Linux ip_append_data, ip6_append_data)."""
+        four = len(packet.source) == 4
+        mode = port.mtu_discover if four else port.mtu_discover_6
+        mtu = path_mtu if mode <= PMTU_DO else min(interface.mtu, LARGEST_PACKET)
+        fits = packet_size(packet) <= mtu
+        whole = mode in (PMTU_DO, PMTU_PROBE, PMTU_INTERFACE) or (port.dont_fragment_6 and not four)
+        if whole and not fits:
+            return -EMSGSIZE
+        if four:
+            packet.dont_fragment = mode in (PMTU_DO, PMTU_PROBE) or (mode == PMTU_WANT and fits)
+        via = interface if mode > PMTU_DO or is_multicast(packet.destination) else None
+        error = self._egress.send(packet, now, via)
+        return error if error else size
 
     def _send_to_group(self, port: UdpPort, payload: bytes, group: bytes, group_port: int, now: int) -> int:
         egress = self._egress
         interface = self._group_interface(port, group, now)
         if interface is None:
             return -ENETUNREACH
-        if len(payload) + (_HEADERS_4 if len(group) == 4 else _HEADERS_6) > interface.mtu:
-            return -EMSGSIZE
         source = port.local
         if is_wildcard(source) or is_multicast(source):
             source = next((address for address, _ in interface.addresses if len(address) == len(group)), b"")
         if len(source) != len(group):
             return -EADDRNOTAVAIL
         packet = self._packet(port, source, payload, group, group_port, port.multicast_ttl_hops)
-        if port.multicast_loop and not interface.loopback and group in self._demux.groups:
+        if port.multicast_loop and not interface.loopback and self._groups.listens(interface, group, source):
             self._loop(packet, payload, port.local_port, interface)
         if port.multicast_ttl_hops == 0:  # RFC 1112 §6.1: not beyond this host
             return len(payload)
-        error = egress.send(packet, now, interface)
-        return error if error else len(payload)
+        return self._send(port, packet, len(payload), min(interface.mtu, LARGEST_PACKET), interface, now)
 
     def _group_interface(self, port: UdpPort, group: bytes, now: int) -> Interface | None:
-        """IP_MULTICAST_IF, else where the route leads, else the first that is not the loopback."""
-        egress = self._egress
+        """IP_MULTICAST_IF, else where the route leads."""
         if port.multicast_interface:
-            return egress.interfaces.get(port.multicast_interface)
-        path = egress.path(group, now)
-        if path is not None:
-            return path.interface
-        for interface in egress.interfaces.values():
-            if not interface.loopback:
-                return interface
-        return None
+            return self._egress.interfaces.get(port.multicast_interface)
+        return self._egress.group_interface(group, now)
 
     def _loop(self, packet: IpPacket, payload: bytes, source_port: int, interface: Interface) -> None:
         """RFC 1112 §6.1: members on the sending host hear the datagram too."""
@@ -174,9 +177,8 @@ class UdpCalls:
         heard = ReceivedDatagram(
             packet.source, source_port, payload, packet.destination, packet.ttl, packet.tos, interface.name
         )
-        for member in self._demux.udp_listeners(
-            packet.destination, datagram.destination_port, packet.source, source_port
-        ):
+        ports = self._demux.udp_listeners(packet.destination, datagram.destination_port, packet.source, source_port)
+        for member in self._groups.hearers(ports, interface, packet.destination, packet.source):
             if member.deliver(heard):
                 self._schedule.mark(member)
             else:
@@ -185,27 +187,3 @@ class UdpCalls:
     def _packet(self, port: UdpPort, source: bytes, payload: bytes, to: bytes, to_port: int, ttl: int) -> IpPacket:
         datagram = UdpDatagram(port.local_port, to_port, payload)
         return IpPacket(source, to, UDP, datagram, ttl, port.tos, self._egress.next_ident(to))
-
-    # -- multicast groups
-
-    def join(self, port: UdpPort, group: bytes) -> int:
-        """IP_ADD_MEMBERSHIP: 0, -EINVAL or -EADDRINUSE."""
-        if not is_multicast(group):
-            return -EINVAL
-        if group in port.groups:
-            return -EADDRINUSE
-        port.groups.add(group)
-        self._demux.groups[group] = self._demux.groups.get(group, 0) + 1
-        return 0
-
-    def leave(self, port: UdpPort, group: bytes) -> int:
-        """IP_DROP_MEMBERSHIP: 0 or -EADDRNOTAVAIL."""
-        if group not in port.groups:
-            return -EADDRNOTAVAIL
-        port.groups.discard(group)
-        left = self._demux.groups[group] - 1
-        if left:
-            self._demux.groups[group] = left
-        else:
-            del self._demux.groups[group]
-        return 0

@@ -45,6 +45,15 @@ class QuerierSettings:
         self.response_interval: int = 10 * SECOND
         self.last_member_interval: int = 1 * SECOND
 
+    def copy(self) -> QuerierSettings:
+        other = QuerierSettings()
+        other.level = self.level
+        other.robustness = self.robustness
+        other.query_interval = self.query_interval
+        other.response_interval = self.response_interval
+        other.last_member_interval = self.last_member_interval
+        return other
+
     @property
     def membership_interval(self) -> int:
         """How long a group is kept after it was last reported (§8.4)."""
@@ -100,7 +109,7 @@ class Querier:
 
     def __init__(self, address: bytes, settings: QuerierSettings, now: int) -> None:
         self._address: bytes = address
-        self._settings: QuerierSettings = settings
+        self._settings: QuerierSettings = settings.copy()  # a querier with a lower address changes it
         self._groups: dict[bytes, _Kept] = {}
         self._ready: deque[Message] = deque()
         self._startup_left: int = settings.robustness  # §8.7

@@ -5,15 +5,23 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
-from netglass.errnos import EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EINVAL, EMSGSIZE, ENETUNREACH, ENOTCONN, EOPNOTSUPP
+from netglass.errnos import (
+    EADDRINUSE,
+    EADDRNOTAVAIL,
+    EAGAIN,
+    EINVAL,
+    EMSGSIZE,
+    ENETUNREACH,
+    ENODEV,
+    ENOTCONN,
+    EOPNOTSUPP,
+)
 from netglass.host.host import Host
 from netglass.sockets.address import Address, local_of, pack_address, show_address
 from netglass.sockets.constants import (
     AF_INET,
     AF_INET6,
     FIONREAD,
-    IP_ADD_MEMBERSHIP,
-    IP_DROP_MEMBERSHIP,
     IP_MULTICAST_IF,
     IP_MULTICAST_LOOP,
     IP_MULTICAST_TTL,
@@ -26,9 +34,9 @@ from netglass.sockets.constants import (
     IPPROTO_IPV6,
     IPPROTO_UDP,
     IPV6_HOPLIMIT,
-    IPV6_JOIN_GROUP,
-    IPV6_LEAVE_GROUP,
+    IPV6_MULTICAST_ALL,
     IPV6_MULTICAST_HOPS,
+    IPV6_MULTICAST_IF,
     IPV6_MULTICAST_LOOP,
     IPV6_PKTINFO,
     IPV6_RECVHOPLIMIT,
@@ -54,7 +62,8 @@ from netglass.sockets.constants import (
     SOCK_DGRAM,
     SOL_SOCKET,
 )
-from netglass.sockets.description import Control, Description, Message
+from netglass.sockets.description import MULTICAST_ALL, Control, Description, Message
+from netglass.sockets.group_options import action_of, change_membership
 from netglass.sockets.options import Rule, key
 from netglass.udp.port import ReceivedDatagram, UdpPort
 from netglass.wire.checksum import Buffer
@@ -71,6 +80,7 @@ _MULTICAST_TTL: Final = key(IPPROTO_IP, IP_MULTICAST_TTL)
 _MULTICAST_LOOP: Final = key(IPPROTO_IP, IP_MULTICAST_LOOP)
 _MULTICAST_HOPS: Final = key(IPPROTO_IPV6, IPV6_MULTICAST_HOPS)
 _MULTICAST_LOOP_6: Final = key(IPPROTO_IPV6, IPV6_MULTICAST_LOOP)
+_MULTICAST_ALL_6: Final = key(IPPROTO_IPV6, IPV6_MULTICAST_ALL)
 
 _PKTINFO: Final = Struct("<i4s4s")
 _PKTINFO_6: Final = Struct("<16si")
@@ -155,6 +165,7 @@ class DatagramSocket(Description):
         port.read_closed = self.shut & POLLRDHUP != 0
         port.write_closed = self.shut & POLLHUP != 0
         self.port = port
+        port.multicast_all_4 = self.family != AF_INET6
         for named, number in self.values.items():
             _configure(port, named, number)
         return port
@@ -315,12 +326,16 @@ class DatagramSocket(Description):
     # -- options
 
     def set_option(self, level: int, option: int, value: int | bytes, now: int) -> int:
-        if level == IPPROTO_IP and option in (IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP):
-            return self._membership(option == IP_ADD_MEMBERSHIP, value, 4, now)
-        if level == IPPROTO_IPV6 and option in (IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP) and self.family == AF_INET6:
-            return self._membership(option == IPV6_JOIN_GROUP, value, 16, now)
+        action = action_of(level, option, self.family)
+        if action:
+            port = self._bound(now)
+            if isinstance(port, int):
+                return port
+            return change_membership(self.host, port, level, option, action, value, now)
         if level == IPPROTO_IP and option == IP_MULTICAST_IF:
             return self._multicast_interface(value, now)
+        if level == IPPROTO_IPV6 and option == IPV6_MULTICAST_IF and self.family == AF_INET6:
+            return self._multicast_interface_6(value, now)
         return super().set_option(level, option, value, now)
 
     def apply(self, named: int, number: int, now: int) -> int:
@@ -344,29 +359,32 @@ class DatagramSocket(Description):
             return 1 if number < 0 else number
         return number
 
-    def _membership(self, join: bool, value: int | bytes, size: int, now: int) -> int:
-        """`struct ip_mreq`, `ip_mreqn` or `ipv6_mreq`: the group comes first. The interface is the route's choice."""
-        if isinstance(value, int) or len(value) < size + 4:
-            return -EINVAL
-        port = self._bound(now)
-        if isinstance(port, int):
-            return port
-        group = value[:size]
-        return self.host.join_group(port, group, now) if join else self.host.leave_group(port, group, now)
-
     def _multicast_interface(self, value: int | bytes, now: int) -> int:
-        """IP_MULTICAST_IF: a local address (`struct in_addr`, or the second word of ip_mreqn), 0.0.0.0 for any."""
+        """IP_MULTICAST_IF: a local address (`struct in_addr`, or the second word of ip_mreqn, whose third is the
+        interface's index), 0.0.0.0 for any."""
         if isinstance(value, int) or len(value) < 4:
             return -EINVAL
         address = value[4:8] if len(value) >= 8 else value[:4]
+        index = int.from_bytes(value[8:12], "little") if len(value) >= 12 else 0
+        return self._choose_interface(index, b"" if index or not any(address) else address, now)
+
+    def _multicast_interface_6(self, value: int | bytes, now: int) -> int:
+        """IPV6_MULTICAST_IF: the interface's index, 0 for any. -ENODEV."""
+        if isinstance(value, bytes) and len(value) < 4:
+            return -EINVAL
+        index = value if isinstance(value, int) else int.from_bytes(value[:4], "little")
+        result = self._choose_interface(index, b"", now)
+        return -ENODEV if result == -EADDRNOTAVAIL else result
+
+    def _choose_interface(self, index: int, address: bytes, now: int) -> int:
         port = self._bound(now)
         if isinstance(port, int):
             return port
-        if not any(address):
+        if not index and not address:
             port.multicast_interface = ""
             return 0
         for interface in self.host.interfaces.values():
-            if any(held == address for held, _ in interface.addresses):
+            if interface.index == index or interface.holds(address):
                 port.multicast_interface = interface.name
                 return 0
         return -EADDRNOTAVAIL
@@ -386,3 +404,7 @@ def _configure(port: UdpPort, named: int, number: int) -> None:
         port.multicast_ttl_hops = 1 if number < 0 else number
     elif named in (_MULTICAST_LOOP, _MULTICAST_LOOP_6):
         port.multicast_loop = number != 0
+    elif named == MULTICAST_ALL:
+        port.multicast_all_4 = number != 0
+    elif named == _MULTICAST_ALL_6:
+        port.multicast_all_6 = number != 0

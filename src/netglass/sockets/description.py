@@ -18,6 +18,7 @@ from netglass.sockets.constants import (
     AF_INET6,
     INT_MAX,
     IP_MTU,
+    IP_MULTICAST_ALL,
     IPPROTO_IP,
     IPPROTO_IPV6,
     IPPROTO_TCP,
@@ -67,6 +68,7 @@ _MTU_6: Final = key(IPPROTO_IPV6, IPV6_MTU)
 _RCVLOWAT: Final = key(SOL_SOCKET, SO_RCVLOWAT)
 _SNDBUF: Final = key(SOL_SOCKET, SO_SNDBUF)
 _RCVBUF: Final = key(SOL_SOCKET, SO_RCVBUF)
+MULTICAST_ALL: Final = key(IPPROTO_IP, IP_MULTICAST_ALL)
 
 Control = list[tuple[int, int, bytes]]
 """Ancillary data: (level, type, value), as recvmsg(2) returns it."""
@@ -235,6 +237,8 @@ class Description(Waker):
             return self.protocol
         if named == _ACCEPTCONN:
             return 1 if self.listening() else 0
+        if named == MULTICAST_ALL and self.family == AF_INET6:
+            return self.values.get(named, 0)  # Linux sets it in IPv4's sockets only
         return self.values.get(named, rule.default)
 
     def flag(self, level: int, option: int) -> bool:

@@ -18,6 +18,7 @@ from netglass.sockets.constants import (
     IP_HDRINCL,
     IP_MINTTL,
     IP_MTU_DISCOVER,
+    IP_MULTICAST_ALL,
     IP_MULTICAST_LOOP,
     IP_MULTICAST_TTL,
     IP_NODEFRAG,
@@ -37,6 +38,7 @@ from netglass.sockets.constants import (
     IPPROTO_TCP,
     IPV6_DONTFRAG,
     IPV6_MTU_DISCOVER,
+    IPV6_MULTICAST_ALL,
     IPV6_MULTICAST_HOPS,
     IPV6_MULTICAST_LOOP,
     IPV6_RECVERR,
@@ -253,12 +255,14 @@ _IP: Final[dict[int, Rule]] = {
     IP_BIND_ADDRESS_NO_PORT: _kept(_flag()),
     IP_MULTICAST_TTL: _elsewhere(EINVAL, _within(-1, 255, MESSAGES, default=1)),
     IP_MULTICAST_LOOP: _flag(default=1),
+    IP_MULTICAST_ALL: _within(0, 1, default=1),
 }
 
 _IPV6: Final[dict[int, Rule]] = {
     IPV6_UNICAST_HOPS: _within(-1, 255),
     IPV6_MULTICAST_HOPS: _within(-1, 255, MESSAGES, default=1),
     IPV6_MULTICAST_LOOP: _within(0, 1, default=1),
+    IPV6_MULTICAST_ALL: _flag(default=1),
     IPV6_MTU_DISCOVER: _kept(_within(0, IP_PMTUDISC_OMIT, default=1)),
     IPV6_RECVERR: _kept(_flag()),
     IPV6_V6ONLY: _flag(),

@@ -12,6 +12,14 @@ DEFAULT_RCVBUF: Final = 212_992  # Linux net.core.rmem_default
 OVERHEAD: Final = 128
 """What each waiting datagram counts beside its bytes, or empty ones would never fill the queue."""
 
+# Path MTU discovery, with the values of IP_MTU_DISCOVER (ip(7)).
+PMTU_DONT: Final = 0  # never DF; what is too long goes in fragments
+PMTU_WANT: Final = 1  # DF on what fits; what is too long goes in fragments
+PMTU_DO: Final = 2  # DF always; what is too long is refused
+PMTU_PROBE: Final = 3  # the same, but only the interface's MTU counts
+PMTU_INTERFACE: Final = 4  # never DF, only the interface's MTU counts; what is too long is refused
+PMTU_OMIT: Final = 5  # the same, but what is too long goes in fragments
+
 
 class ReceivedDatagram:
     """One datagram that waits, with what the IP header told."""
@@ -37,10 +45,14 @@ class UdpPort(Endpoint):
     __slots__ = (
         "bound_local",
         "broadcast",
+        "dont_fragment_6",
         "error",
-        "groups",
         "local",
         "local_port",
+        "mtu_discover",
+        "mtu_discover_6",
+        "multicast_all_4",
+        "multicast_all_6",
         "multicast_interface",
         "multicast_loop",
         "multicast_ttl_hops",
@@ -76,8 +88,14 @@ class UdpPort(Endpoint):
         self.write_closed: bool = False
         self.ttl_hops: int = ttl_hops
         self.tos: int = 0
+        self.mtu_discover: int = PMTU_WANT  # IP_MTU_DISCOVER
+        self.mtu_discover_6: int = PMTU_WANT  # IPV6_MTU_DISCOVER
+        self.dont_fragment_6: bool = False  # IPV6_DONTFRAG
         self.broadcast: bool = False  # SO_BROADCAST: may send to a broadcast address
-        self.groups: set[bytes] = set()  # multicast groups joined
+        # IP_MULTICAST_ALL, IPV6_MULTICAST_ALL: hears the groups that any socket here has joined, not only its own
+        # (Linux's default).
+        self.multicast_all_4: bool = True
+        self.multicast_all_6: bool = True
         self.multicast_ttl_hops: int = 1  # IP_MULTICAST_TTL (RFC 1112 §6.1: 1 unless asked)
         self.multicast_loop: bool = True  # IP_MULTICAST_LOOP
         self.multicast_interface: str = ""  # IP_MULTICAST_IF; "": the route decides
@@ -97,17 +115,14 @@ class UdpPort(Endpoint):
         return points + 2 if self.remote == source and self.remote_port == source_port else -1
 
     def takes_group(self, destination: bytes, source: bytes, source_port: int) -> bool:
-        """For a broadcast or multicast destination: every port that fits gets a copy, of a multicast only if it has
-        joined."""
+        """For a broadcast or multicast destination, of which every port that fits gets a copy: do the addresses
+        fit? (Membership is the host's business.)"""
         if self.remote and (self.remote != source or self.remote_port != source_port):
             return False
         local = self.local
         if local and any(local) and local != destination:
             return False
-        if local and len(local) != len(destination):
-            return False
-        multicast = destination[0] >> 4 == 14 if len(destination) == 4 else destination[0] == 0xFF
-        return destination in self.groups if multicast else True
+        return not local or len(local) == len(destination)
 
     def deliver(self, datagram: ReceivedDatagram) -> bool:
         """False if the queue is full. One datagram always fits, so that a small limit cannot shut a port for good."""

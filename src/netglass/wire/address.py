@@ -69,6 +69,13 @@ def is_loopback(address: bytes) -> bool:
     return address[0] == 127 if len(address) == 4 else address == LOOPBACK_6
 
 
+def is_link_local(address: bytes) -> bool:
+    """169.254.0.0/16 (RFC 3927) or fe80::/10 (RFC 4291 §2.5.6): no router passes it on."""
+    if len(address) == 4:
+        return address.startswith(b"\xa9\xfe")
+    return address[0] == 0xFE and address[1] & 0xC0 == 0x80
+
+
 def is_unspecified(address: bytes) -> bool:
     """0.0.0.0 or ::."""
     return not any(address)

@@ -57,18 +57,27 @@ def forwarded(packet: IpPacket) -> IpPacket:
     """The copy that a router passes on: one hop less to live. The payload is shared."""
     if packet.ttl < 1:
         raise MisuseError("a packet with a TTL of 0 cannot be forwarded; answer it with ICMP time exceeded")
+    return _copy(packet, packet.ttl - 1, packet.options)
+
+
+def with_options(packet: IpPacket, options: bytes) -> IpPacket:
+    """A copy with other options of the same length. The payload is shared."""
+    return _copy(packet, packet.ttl, options)
+
+
+def _copy(packet: IpPacket, ttl: int, options: bytes) -> IpPacket:
     return IpPacket(
         packet.source,
         packet.destination,
         packet.protocol,
         packet.payload,
-        packet.ttl - 1,
+        ttl,
         packet.tos,
         packet.ident,
         packet.dont_fragment,
         packet.more_fragments,
         packet.fragment_offset,
-        packet.options,
+        options,
         packet.flow_label,
         packet.size,
     )
