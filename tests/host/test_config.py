@@ -12,10 +12,11 @@ from netglass.times import NEVER, SECOND
 def values(config: HostConfig) -> dict[str, object]:
     """Every value that a configuration holds."""
     found: dict[str, object] = {}
-    for part in (config, config.tcp):
+    parts: tuple[object, ...] = (config, config.tcp, config.neighbor)
+    for part in parts:
         for name in dir(part):
             value = getattr(part, name)
-            if not name.startswith("_") and not callable(value) and value is not config.tcp:
+            if not name.startswith("_") and not callable(value) and value not in parts:
                 found[f"{type(part).__name__}.{name}"] = value
     return found
 
