@@ -66,7 +66,8 @@ def test_numbers_that_must_rise():
 
 def test_a_copy_takes_over_every_value_in_place():
     other = HostConfig()
-    for part in (other, other.tcp):
+    parts: tuple[object, ...] = (other, other.tcp, other.neighbor)
+    for part in parts:
         for name in dir(part):
             value = getattr(part, name)
             if name.startswith("_") or callable(value):
