@@ -41,6 +41,7 @@ def test_each_way_to_send_a_file_carries_other_bytes_over_the_border():
 
 def test_each_thread_has_a_lane_that_ends_with_the_slow_client():
     outcome = by_name("epoll-thread-pool").run()
+    assert outcome.lanes is not None
     lines = outcome.lanes.text(100).splitlines()
     assert [line.split()[0] for line in lines] == ["serve", "worker_0", "worker_1", "worker_2", "worker_3", "0"]
     assert "sendfile(slow) ──" in lines[1]
@@ -82,3 +83,25 @@ def test_recv_copies_in_the_thread_that_calls_it():
     copied = {kind: each["copied_by"] for kind, each in figures("io-kinds").items()}
     assert copied.pop("threads") == ["for quick", "for slow"]
     assert set(map(tuple, copied.values())) == {("main",)}
+
+
+# -- epoll-edge-level
+
+
+def test_level_tells_as_long_as_there_is_something_and_edge_only_of_news():
+    found = figures("epoll-edge-level")
+    assert found["level"] == {"told": 6, "taken": 12, "left": 0, "again": 0}
+    assert found["edge"] == {"told": 2, "taken": 4, "left": 8, "again": 0}
+    assert found["edge, until EAGAIN"] == {"told": 2, "taken": 12, "left": 0, "again": 2}
+
+
+def test_one_shot_is_silent_until_it_is_armed_again():
+    found = figures("epoll-edge-level", size=10)
+    assert found["one-shot"] == {"told": 1, "taken": 2, "left": 18, "again": 0}
+    assert found["one-shot, armed again"] == {"told": 10, "taken": 20, "left": 0, "again": 0}
+
+
+def test_who_waits_exclusively_is_not_woken_for_nothing():
+    found = figures("epoll-edge-level", threads=7)["together"]
+    assert found["shared"] == {"told": 3, "taken": 3, "in_vain": 18}
+    assert found["exclusive"] == {"told": 3, "taken": 3, "in_vain": 0}

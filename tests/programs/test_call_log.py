@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 import time
+from contextlib import suppress
 
 from netglass import Network, run, spawn
 from netglass.programs.call_log import CallLog
@@ -123,3 +124,30 @@ def test_the_log_changes_nothing():
     spawn(server, serve, daemon=True)
     run(client, ask)
     assert trace.times() == logged(ask)[1].times()
+
+
+def test_a_thread_that_was_woken_for_nothing_took_another_nap():
+    def wait():
+        with socket.create_server(("", 80)) as listener:
+            listener.setblocking(False)
+
+            def take():
+                with select.epoll() as events:
+                    events.register(listener, select.EPOLLIN)
+                    events.poll(1)
+                    with suppress(BlockingIOError):
+                        listener.accept()[0].close()
+
+            threads = [threading.Thread(target=take, name=name) for name in ("first", "second")]
+            for thread in threads:
+                thread.start()
+            socket.create_connection(("localhost", 80)).close()
+            for thread in threads:
+                thread.join()
+
+    log = CallLog()
+    run(Network(seed=1).host("alone"), wait, calls=log)
+    assert [(each.task, each.naps, len(each.ready)) for each in log.of("epoll.poll")] == [
+        ("first", 2, 0),
+        ("second", 1, 1),  # whoever came last is woken first
+    ]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from netglass.programs.call_log import Call
 from netglass.times import human
+
+if TYPE_CHECKING:
+    from netglass.programs.call_log import Call
 
 GAP: Final = "  "
 

@@ -53,7 +53,20 @@ _SELECTED: Final = (POLLIN, POLLOUT, POLLPRI)
 class Call:
     """One call. Times in ns of the world."""
 
-    __slots__ = ("amount", "began", "ended", "error", "host", "name", "number", "ready", "slept_at", "task", "who")
+    __slots__ = (
+        "amount",
+        "began",
+        "ended",
+        "error",
+        "host",
+        "name",
+        "naps",
+        "number",
+        "ready",
+        "slept_at",
+        "task",
+        "who",
+    )
 
     def __init__(self, host: str, task: str, name: str, number: int, began: int) -> None:
         self.host: str = host
@@ -64,6 +77,7 @@ class Call:
         self.began: int = began
         self.ended: int = -1  # -1: not yet
         self.slept_at: int = -1  # when it began to wait, -1 if it never did
+        self.naps: int = 0  # how often: more than once if it was woken for nothing
         self.amount: int = -1  # bytes moved, -1 if it moves none
         self.ready: list[tuple[str, int, int]] = []  # of a select or poll: (who, descriptor, events)
         self.error: str = ""  # such as "EAGAIN"
@@ -139,7 +153,10 @@ class CallLog:
     def fell_asleep(self, task: Task) -> None:
         """The kernel's `on_sleep`."""
         call = self._open.get(task)
-        if call is None or call.slept_at >= 0:
+        if call is None:
+            return
+        call.naps += 1
+        if call.slept_at >= 0:
             return
         call.slept_at = task.kernel.now()
         if call.host in self.notes and call.name != "lock":
