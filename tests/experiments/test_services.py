@@ -158,3 +158,38 @@ def test_an_answer_that_is_too_long_is_asked_for_again_over_tcp() -> None:
     kinds = arrows(outcome, 0)
     assert kinds[-1] != "udp" == kinds[0]
     assert kinds.count("syn") == 1
+
+
+# -- HTTP: a cookie in the browser, a session on the server
+
+
+def test_a_session_outlives_its_connection_and_a_browser_without_the_cookie_is_a_stranger() -> None:
+    outcome = show("http-session")
+    seen = outcome.figures
+    assert [each["answer"] for each in seen["visits"]] == [
+        "I do not know you",
+        "Welcome, Ann",
+        "Hello Ann, visit 1",
+        "Hello Ann, visit 2",
+        "I do not know you",
+        "Hello Ann, visit 3",
+    ]
+    assert seen["connections"] == 4
+    assert seen["known"] == ["Ann", "Ann again", "Eve, with Ann's cookie"]
+
+
+def test_the_cookie_that_the_server_sets_is_what_the_browser_sends() -> None:
+    outcome = show("http-session")
+    (told,) = outcome.figures["set_cookie"]
+    sent = {each["cookie"] for each in outcome.figures["visits"] if each["cookie"]}
+    assert len(sent) == 1
+    assert told == f"Set-Cookie: {sent.pop()}; HttpOnly; Path=/"
+    notes = [each.text for each in outcome.parts[0].trace.notes("client", "words")]
+    assert len([text for text in notes if text.startswith('"Cookie: session=')]) == outcome.figures["cookies_sent"] == 3
+
+
+def test_a_server_forgets_who_was_away_for_too_long() -> None:
+    outcome = show("http-session", pause="1h")
+    assert outcome.figures["known"] == ["Ann"]
+    assert "forgets who was away for more than 30 min" in outcome.answer
+    assert figures("http-session", pause="1h", lifetime="2h")["known"][1] == "Ann again"
