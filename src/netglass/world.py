@@ -47,6 +47,7 @@ class Waker(ABC):
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)  # since Service, which builds on it, does
 class Endpoint:
     """What the host files, wakes and times: a connection, a listener, a UDP or raw port. The fields are the host's own
     bookkeeping."""
