@@ -28,6 +28,16 @@ class Directory:
         self.names[address] = name
         self._addresses[name].append(text(address))
 
+    def add_local(self, name: str, address: bytes) -> None:
+        """An address that nobody asks for by name: a MAC, a link-local one."""
+        self.names[address] = name
+
+    def remove(self, name: str, address: bytes) -> None:
+        """`name` has it no more."""
+        if self.names.get(address) == name:
+            del self.names[address]
+            self._addresses[name] = [each for each in self._addresses[name] if each != text(address)]
+
     def resolve(self, name: str) -> tuple[str, ...]:
         """The addresses of a host, IPv4 first, else in the order in which it got them; an address is its own; () if
         nobody has the name."""

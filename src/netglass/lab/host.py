@@ -6,13 +6,21 @@ from netglass.errors import MisuseError
 from netglass.host.config import HostConfig
 from netglass.host.host import Host
 from netglass.host.table import SocketEntry
+from netglass.lab.addressing import with_prefix
 from netglass.lab.io import start
 from netglass.lab.machine import Machine
 from netglass.lab.process import Process, Program
 from netglass.lab.scene import Scene
+from netglass.neighbor.autoconf import LINK_LOCAL
+from netglass.neighbor.cache import Neighbor
+from netglass.neighbor.ethernet import Ethernet
+from netglass.neighbor.stable import modified_eui64
 from netglass.sockets.place import Place
-from netglass.wire.address import parse, text
+from netglass.times import SECOND, duration
+from netglass.wire.address import is_link_local, network_of, parse, text
+from netglass.wire.ethernet import mac_text, parse_mac
 from netglass.wire.ip import IpPacket
+from netglass.wire.nd import FOREVER, Prefix, RouterAdvertisement
 from netglass.world import World
 
 
@@ -22,10 +30,17 @@ class LabHost(Place):
     Calls made on `core` or `sockets` from outside (not in a program, not in `at`) take effect when the network runs on.
     """
 
-    __slots__ = ("config", "machine", "number", "wanted")
+    __slots__ = ("asks", "config", "machine", "number", "wanted")
 
     def __init__(
-        self, core: Host, scene: Scene, world: World, seed: int, number: int, wanted: list[tuple[bytes, int]]
+        self,
+        core: Host,
+        scene: Scene,
+        world: World,
+        seed: int,
+        number: int,
+        wanted: list[tuple[bytes, int]],
+        asks: frozenset[str] = frozenset(),
     ) -> None:
         machine = Machine(core, scene)
         super().__init__(core, machine.sockets, world, seed)
@@ -33,14 +48,19 @@ class LabHost(Place):
         self.machine: Machine = machine
         self.number: int = number  # from 1, in the order of creation: the last part of its automatic addresses
         self.wanted: list[tuple[bytes, int]] = wanted  # addresses for the first cable
+        self.asks: frozenset[str] = asks  # how it finds addresses by itself: "slaac", "dhcp", "rarp"
 
     def __repr__(self) -> str:
         return f"<host {self.name} {' '.join(self.addresses)}>"
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """All addresses as text, in the order in which they were given out."""
-        return tuple([text(own) for port in self.machine.ports for own, _ in port.interface.addresses])
+        """All addresses as text but link-local ones, in the order in which they were given out."""
+        return tuple([text(own) for own in self._all()])
+
+    def _all(self) -> list[bytes]:
+        every = [own for port in self.machine.ports for own, _ in port.interface.addresses]
+        return [own for own in every if not is_link_local(own)]
 
     @property
     def address(self) -> str:
@@ -53,10 +73,9 @@ class LabHost(Place):
         return self._first(16)
 
     def _first(self, size: int) -> str:
-        for port in self.machine.ports:
-            for own, _ in port.interface.addresses:
-                if len(own) == size:
-                    return text(own)
+        for own in self._all():
+            if len(own) == size:
+                return text(own)
         version = "IPv4" if size == 4 else "IPv6"
         raise MisuseError(f"{self.name!r} has no {version} address; a cable gives it one unless it has others")
 
@@ -81,6 +100,67 @@ class LabHost(Place):
 
     def note(self, subject: str, text: str) -> None:
         self.machine.scene.note(self.name, subject, text)
+
+    # -- Ethernet
+
+    def ethernet(self, interface: str = "") -> Ethernet:
+        """An Ethernet interface by name; the first one without."""
+        for port in self.machine.ports:
+            found = port.interface.ethernet
+            if found is not None and interface in ("", port.interface.name):
+                return found
+        raise MisuseError(
+            f"{self.name!r} has no Ethernet interface {interface}: cable(..., ethernet=True), or a switch"
+        )
+
+    def begin(self, ethernet: Ethernet) -> None:
+        """A new Ethernet interface begins to find out what is not given to it."""
+        now = self.machine.agenda.now
+        if "slaac" in self.asks:
+            ethernet.port.config.accept_ra = True
+            ethernet.start_autoconf(now)
+        else:
+            ethernet.use_link_local(LINK_LOCAL[:8] + modified_eui64(ethernet.mac))
+        if "rarp" in self.asks:
+            ethernet.ask_reverse(24, now)
+
+    @property
+    def mac(self) -> str:
+        """The MAC address of its first Ethernet interface, as text."""
+        return mac_text(self.ethernet().mac)
+
+    def bind_mac(self, address: str, mac: str, interface: str = "") -> None:
+        """From now on `address` is at `mac` and nowhere else: who claims it otherwise is not believed, and counted."""
+        self.ethernet(interface).bind(parse(address), parse_mac(mac), self.machine.agenda.now)
+
+    def neighbors(self) -> list[Neighbor]:
+        """Its neighbour caches: addresses, MACs, states (`trace.table.neighbors` writes them)."""
+        now = self.machine.agenda.now
+        found: list[Neighbor] = []
+        for port in self.machine.ports:
+            if port.interface.ethernet is not None:
+                found += port.interface.ethernet.neighbors(now)
+        return found
+
+    def advertise(
+        self,
+        prefix: str,
+        interface: str = "",
+        lifetime: int | str = "1800 s",
+        valid: int | str | None = None,
+        preferred: int | str | None = None,
+        mtu: int = 0,
+        interval: int | str = 0,
+    ) -> None:
+        """A router tells hosts to make themselves addresses in `prefix` ("2001:db8:1::/64"), and to send to it what
+        goes elsewhere (not with lifetime=0): now, when one asks, and every `interval` if there is one. `valid` and
+        `preferred` of the addresses: without end if None."""
+        network, length = with_prefix(prefix)
+        told = RouterAdvertisement(duration(lifetime) // SECOND)
+        until = [FOREVER if each is None else duration(each) // SECOND for each in (valid, preferred)]
+        told.options.prefixes.append(Prefix(network_of(network, length), length, until[0], min(until)))
+        told.options.mtu = mtu
+        self.ethernet(interface).advertise(told, duration(interval), self.machine.agenda.now)
 
     def inject(self, packet: IpPacket) -> None:
         """Sends `packet` as it is, whatever its source address says, now. OSError if it cannot leave this host."""

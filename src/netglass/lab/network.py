@@ -22,19 +22,24 @@ from netglass.build import mypyc_attr
 from netglass.errors import MisuseError
 from netglass.host.config import HostConfig
 from netglass.host.host import Host
+from netglass.lab.addressing import ASKED, automatic_addresses, automatic_mac, with_prefix
 from netglass.lab.agenda import Target
 from netglass.lab.host import LabHost
 from netglass.lab.machine import Port
-from netglass.lab.scene import Scene
-from netglass.lab.topology import StaticRoutes, automatic_addresses, with_prefix
+from netglass.lab.plug import Plug
+from netglass.lab.scene import AddressBook, Scene
+from netglass.lab.switch import ALL_VLANS, LabSwitch, SwitchPlug
+from netglass.lab.topology import StaticRoutes, closes_loop, neighbors
 from netglass.network.cable import QUEUE_PACKETS, Cable, Tally
 from netglass.network.fault import Fault
 from netglass.network.faults import Partition
 from netglass.network.faults import loss as loss_of
+from netglass.network.switch import AGEING, DEFAULT_VLAN, TABLE_LIMIT
 from netglass.network.units import Share, queue_limit, rate_bps
 from netglass.probe import Probe
 from netglass.rng import Rng
 from netglass.times import HOUR, NEVER, duration, human
+from netglass.wire.ethernet import ETHERNET_HEADER
 from netglass.world import World
 
 LONGEST_RUN: Final = 24 * HOUR
@@ -42,6 +47,7 @@ LONGEST_RUN: Final = 24 * HOUR
 rest."""
 
 Named = LabHost | str
+Pluggable = LabHost | LabSwitch | str
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -58,6 +64,7 @@ class Network(World):
         "_routes",
         "_scene",
         "_stale_routes",
+        "_switches",
         "_tally",
         "serialise",
     )
@@ -68,6 +75,7 @@ class Network(World):
         self._scene: Scene = Scene()
         self._tally: Tally = Tally()
         self._hosts: dict[str, LabHost] = {}
+        self._switches: dict[str, LabSwitch] = {}
         self._cables: list[Cable] = []
         self._routes: StaticRoutes = StaticRoutes()
         self._partitions: list[Fault] = []
@@ -81,13 +89,15 @@ class Network(World):
 
     def host(self, name: str, *addresses: str, config: HostConfig | None = None) -> LabHost:
         """A new host. Addresses ("192.0.2.1", "2001:db8::1/48") go to its first cable; without any, each cable gives
-        it one of each version."""
+        it one of each version. "slaac", "dhcp" and "rarp" stand for what it finds out by itself, over Ethernet."""
         self._scene.directory.add_host(name)
-        wanted = [with_prefix(address) for address in addresses]
+        wanted = [with_prefix(address) for address in addresses if address not in ASKED]
+        asks = frozenset(addresses) & ASKED
         probe = self._scene.observers if self._scene.observers.probes else None
         core = Host(name, config, self._rng.stream("host", name), probe)
         seed = self._rng.stream("programs", name).u32()
-        made = LabHost(core, self._scene, self, seed, len(self._hosts) + 1, wanted)
+        made = LabHost(core, self._scene, self, seed, len(self._hosts) + 1, wanted, asks)
+        core.watch_addresses(AddressBook(self._scene.directory))
         self._hosts[name] = made
         return made
 
@@ -99,10 +109,21 @@ class Network(World):
         own.forwarding = True
         return self.host(name, *addresses, config=own)
 
+    def switch(
+        self, name: str, ageing: int | str = AGEING, table_limit: int = TABLE_LIMIT, stp: bool = True
+    ) -> LabSwitch:
+        """An Ethernet switch: hosts that are plugged into it are neighbours. It knows a MAC for `ageing` after it was
+        heard, and `table_limit` of them. `stp`: a cable that would close a loop of switches is blocked at both ends."""
+        self._scene.directory.add_host(name)
+        made = LabSwitch(name, self._scene.agenda, ageing, table_limit, stp)
+        made.core.probe = self._tally.probe
+        self._switches[name] = made
+        return made
+
     def cable(
         self,
-        a: Named,
-        b: Named,
+        a: Pluggable,
+        b: Pluggable,
         delay: int | str = 0,
         rate: int | str | None = None,
         queue: int | str = QUEUE_PACKETS,
@@ -112,16 +133,23 @@ class Network(World):
         reorder: bool = False,
         faults: Fault | Iterable[Fault] = (),
         offload: bool = False,
+        ethernet: bool = False,
+        vlan: int = DEFAULT_VLAN,
+        trunk: Iterable[int] = (),
     ) -> Cable:
-        """Connects two hosts.
+        """Connects two hosts, or a host and a switch, or two switches.
 
         `delay` is one way, `jitter` adds up to so much and keeps the order unless `reorder`. `rate` is "100 Mbit/s" or
         None for no limit; `queue` ("64 KiB", or packets) is what may wait before it. Losses and `faults` act in both
         directions; one fault needs no list. `offload` lets both ends send super-segments.
+        A cable of a switch carries Ethernet frames, one between two hosts if `ethernet`: then MACs are asked for by
+        ARP and neighbour discovery. A host's port at a switch belongs to `vlan`; with `trunk` it carries those VLANs
+        too, tagged. Switches carry all VLANs between them.
         """
-        first, second = self._named(a), self._named(b)
+        first, second = self._placed(a), self._placed(b)
         if first is second:
             raise MisuseError(f"a cable has two ends; both are {first.name!r} (a host reaches itself without one)")
+        ethernet = ethernet or isinstance(first, LabSwitch) or isinstance(second, LabSwitch)
         cable = Cable(
             self._cable_name(first, second),
             first.name,
@@ -129,6 +157,7 @@ class Network(World):
             self._tally,
             self._rng,
             self._scene.directory.names,
+            ethernet,
         )
         cable.set_delay(duration(delay), duration(jitter), reorder)
         packets, size = queue_limit(queue)
@@ -139,13 +168,55 @@ class Network(World):
             cable.add_fault(loss_of(loss))
         for fault in [*([faults] if isinstance(faults, Fault) else faults), *self._partitions]:
             cable.add_fault(fault)
-        ends = (first.machine.plug(cable, 0, mtu, offload), second.machine.plug(cable, 1, mtu, offload))
-        for place, end in zip((first, second), ends, strict=True):
+        between = isinstance(first, LabSwitch) and isinstance(second, LabSwitch)
+        tagged = ALL_VLANS if between else frozenset(trunk) or None
+        blocked = (
+            isinstance(first, LabSwitch)
+            and isinstance(second, LabSwitch)
+            and self._is_loop(first, second, cable.lanes[0].delay)
+        )
+        ends = (self._plug(first, cable, 0, vlan, tagged), self._plug(second, cable, 1, vlan, tagged))
+        for end in ends:
             end.ends = ends
-            self._give_addresses(place, end, first.number, second.number)
+            if isinstance(end, SwitchPlug):
+                end.port.blocked = blocked
+        for place, end in zip((first, second), ends, strict=True):
+            if isinstance(place, LabHost) and isinstance(end, Port):
+                self._give_addresses(place, end)
         self._cables.append(cable)
         self._stale_routes = True
         return cable
+
+    def _plug(
+        self, place: LabHost | LabSwitch, cable: Cable, end: int, vlan: int, trunk: frozenset[int] | None
+    ) -> Plug:
+        if isinstance(place, LabSwitch):
+            return place.plug(cable, end, vlan, trunk)
+        lane = cable.lanes[end]
+        if not cable.ethernet:
+            return place.machine.plug(cable, end, lane.mtu, lane.offload)
+        mac = automatic_mac(place.number, len(place.machine.ports))
+        self._scene.directory.add_local(place.name, mac)
+        return place.machine.plug(cable, end, lane.mtu - ETHERNET_HEADER, lane.offload, mac)
+
+    def _is_loop(self, a: LabSwitch, b: LabSwitch, delay: int) -> bool:
+        """True if a cable between these two has to be blocked."""
+        if not closes_loop(a, b):
+            return False
+        if not (a.stp and b.stp) and delay == 0:
+            raise MisuseError(
+                f"a loop over {a.name!r} and {b.name!r} without delay would never let time pass; give it one"
+            )
+        return a.stp and b.stp
+
+    def _placed(self, place: Pluggable) -> LabHost | LabSwitch:
+        if isinstance(place, LabSwitch):
+            if self._switches.get(place.name) is not place:
+                raise MisuseError(f"{place.name!r} belongs to another network")
+            return place
+        if isinstance(place, str) and place in self._switches:
+            return self._switches[place]
+        return self._named(place)
 
     def _named(self, host: Named) -> LabHost:
         if isinstance(host, LabHost):
@@ -156,23 +227,48 @@ class Network(World):
             raise MisuseError(f"no host is called {host!r}; there are {', '.join(self._hosts) or 'none'}")
         return self._hosts[host]
 
-    def _cable_name(self, a: LabHost, b: LabHost) -> str:
+    def _cable_name(self, a: LabHost | LabSwitch, b: LabHost | LabSwitch) -> str:
         name = f"{a.name}-{b.name}"
         twins = [cable for cable in self._cables if cable.name.partition("#")[0] == name]
         return f"{name}#{len(twins) + 1}" if twins else name
 
-    def _give_addresses(self, host: LabHost, port: Port, first: int, second: int) -> None:
+    def _give_addresses(self, host: LabHost, port: Port) -> None:
         wanted = host.wanted if len(host.machine.ports) == 1 else []
         if not wanted:
-            number = host.number if max(first, second) < 255 else port.end + 1
-            wanted = automatic_addresses(len(self._cables), number)
+            wanted = self._automatic(host, port)
         for address, prefix in wanted:
             self._scene.directory.add(host.name, address)
             host.core.add_address(port.interface, address, prefix)
+        if port.interface.ethernet is not None:
+            host.begin(port.interface.ethernet)
+
+    def _automatic(self, host: LabHost, port: Port) -> list[tuple[bytes, int]]:
+        """One address of each version that the host does not find by itself, in the network of its cable: that of its
+        neighbours, if they have one."""
+        near = neighbors(port) if isinstance(port.peer, SwitchPlug) else []
+        numbers = [each.network for each in near if each.network >= 0]
+        port.network = numbers[0] if numbers else len(self._cables)
+        peer = port.peer
+        far = peer.machine.host.name if isinstance(peer, Port) else ""
+        number = host.number
+        if far and max(number, self._hosts[far].number) > 254:
+            number = port.end + 1
+        elif number > 254:
+            number = len(near) + 1
+        found = automatic_addresses(port.network, number)
+        if host.asks & {"dhcp", "rarp"}:
+            found = [each for each in found if len(each[0]) == 16]
+        if "slaac" in host.asks:
+            found = [each for each in found if len(each[0]) == 4]
+        return found
 
     @property
     def hosts(self) -> tuple[LabHost, ...]:
         return tuple(self._hosts.values())
+
+    @property
+    def switches(self) -> tuple[LabSwitch, ...]:
+        return tuple(self._switches.values())
 
     @property
     def cables(self) -> tuple[Cable, ...]:
@@ -189,6 +285,8 @@ class Network(World):
         self._tally.probe = observers
         for host in self._hosts.values():
             host.core.observe(observers)
+        for switch in self._switches.values():
+            switch.core.probe = observers
 
     # -- trouble
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from netglass.errors import MisuseError
+from netglass.host.neighbors import AddressWatcher
 from netglass.lab.agenda import Agenda
 from netglass.lab.directory import Directory
 from netglass.lab.observers import Observers
+from netglass.wire.address import is_link_local
 from netglass.world import Waker
 
 
@@ -32,6 +34,24 @@ class Task(Waker):
     def waiting(self) -> str:
         """What it waits for, in words."""
         raise NotImplementedError
+
+
+class AddressBook(AddressWatcher):
+    """Enters into the directory what hosts find out by themselves."""
+
+    __slots__ = ("_directory",)
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory: Directory = directory
+
+    def address_added(self, host: str, address: bytes) -> None:
+        if is_link_local(address) or address in self._directory.names:
+            self._directory.add_local(host, address)
+        else:
+            self._directory.add(host, address)
+
+    def address_removed(self, host: str, address: bytes) -> None:
+        self._directory.remove(host, address)
 
 
 class Scene:

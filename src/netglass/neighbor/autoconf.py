@@ -68,6 +68,11 @@ class Autoconf:
         """Makes the link-local address; routers are asked when it is ours."""
         self._propose(LINK_LOCAL, 64, 0, now)
 
+    def adopt(self, address: bytes) -> None:
+        """This link-local address is ours, without a test and without asking routers."""
+        self.link_local = address
+        self._port.upper.add_address(self._port.index, address, 64, True)
+
     def _propose(self, network: bytes, length: int, tries: int, now: int) -> bytes:
         port = self._port
         address = network[:8] + interface_identifier(port, network[:8], tries)

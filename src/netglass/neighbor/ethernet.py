@@ -249,6 +249,10 @@ class Ethernet(Service):
         self._serve(now)
         self.mark()
 
+    def use_link_local(self, address: bytes) -> None:
+        """Takes this link-local address without a test."""
+        self.autoconf.adopt(address)
+
     def advertise(self, told: RouterAdvertisement | None, interval: int, now: int) -> None:
         """A router tells hosts prefixes and itself as a way out; None takes it back."""
         self.nd.advertise(told, interval, now)
