@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from netglass.experiments import by_name
 from netglass.times import MILLISECOND
 
@@ -105,3 +107,45 @@ def test_who_waits_exclusively_is_not_woken_for_nothing():
     found = figures("epoll-edge-level", threads=7)["together"]
     assert found["shared"] == {"told": 3, "taken": 3, "in_vain": 18}
     assert found["exclusive"] == {"told": 3, "taken": 3, "in_vain": 0}
+
+
+# -- chat-select, chat-poll
+
+
+@pytest.mark.parametrize(("name", "call"), [("chat-select", "select"), ("chat-poll", "poll")])
+def test_one_thread_serves_a_chat_and_sleeps_in_one_place(name, call):
+    found = figures(name)
+    assert found["heard"] == {
+        "ann": ["ben: hello Ann"],
+        "ben": ["ann: hello"],
+        "eve": ["ann: hello", "ben: hello Ann", "ann: anybody?"],
+    }
+    assert found["slept_in"] == [call]
+    assert found["again"] == 0
+    assert found["waits"] == found["told"] == 8  # three arrive, three lines, two leave
+
+
+def test_poll_says_what_happened_and_select_only_that_something_did():
+    assert figures("chat-select")["events"]["ben"] == "POLLIN"
+    found = figures("chat-poll")
+    assert found["events"]["ben"] == "POLLIN|POLLERR|POLLHUP"  # his RST
+    assert found["events"]["ann"] == "POLLIN"  # her FIN
+    assert found["like_select"]
+
+
+def test_the_table_tells_who_was_readable_and_what_was_done():
+    table = by_name("chat-select").run().table
+    assert table is not None
+    assert table.rows[3] == (
+        "350 ms",
+        "4",
+        "ann",
+        "recv(ann) returns 11 bytes; sendall(eve) returns 11 bytes; sendall(ben) returns 11 bytes",
+    )
+    assert [row[3] for row in table.rows if row[2] == "ben"][-1] == "recv(ben): ECONNRESET; close(ben) returns"
+
+
+def test_each_call_looks_at_everybody():
+    few, many = figures("chat-select"), figures("chat-select", silent=50)
+    assert (few["most_asked"], many["most_asked"]) == (4, 54)
+    assert many["asked"] > 50 * 10

@@ -61,8 +61,8 @@ RELIABLE: Final = (
     "states",
 )
 FLOOD: Final = ("syn_flood",)
-PROGRAMS: Final = ("io_kinds", "epoll_edge_level", "epoll_thread_pool")
-SERVICES: Final = ("ftp_active", "ftp_passive", "smtp", "dns", "http_session")
+PROGRAMS: Final = ("io_kinds", "chat_select", "chat_poll", "epoll_edge_level", "epoll_thread_pool")
+SERVICES: Final = ("ftp_active", "ftp_passive", "smtp", "dns", "http_session", "html_and_xml")
 
 NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *PROGRAMS, *SERVICES))
 

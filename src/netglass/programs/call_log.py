@@ -55,6 +55,7 @@ class Call:
 
     __slots__ = (
         "amount",
+        "asked",
         "began",
         "ended",
         "error",
@@ -79,6 +80,7 @@ class Call:
         self.slept_at: int = -1  # when it began to wait, -1 if it never did
         self.naps: int = 0  # how often: more than once if it was woken for nothing
         self.amount: int = -1  # bytes moved, -1 if it moves none
+        self.asked: int = 0  # of a select or poll: about how many descriptors
         self.ready: list[tuple[str, int, int]] = []  # of a select or poll: (who, descriptor, events)
         self.error: str = ""  # such as "EAGAIN"
 
@@ -114,6 +116,7 @@ class CallLog:
         self.notes: frozenset[str] = frozenset(notes)
         self.calls: list[Call] = []  # in the order in which they began
         self._open: dict[Task, Call] = {}
+        self._peers: dict[int, str] = {}  # whose a descriptor is, also when the connection is gone
 
     def of(self, name: str = "", host: str = "", task: str = "", error: str = "") -> list[Call]:
         """Those that fit all that is given."""
@@ -172,7 +175,9 @@ class CallLog:
                 result = function(*args, **options)
                 call.amount = _amount(name, args, result)
                 if name in _READY:
-                    call.ready = _ready(result)
+                    call.ready = self._ready(result)
+                elif name == "accept":
+                    call.who = self._peer(result[0])
                 return result
             except BaseException as error:
                 call.error = _error_name(error)
@@ -185,8 +190,10 @@ class CallLog:
     def _begin(self, task: Task, name: str, args: tuple[Any, ...]) -> Call:
         number = _number(args[0]) if name in _WITH_NUMBER else -1
         call = Call(task.host.name, task.name, name, number, task.kernel.now())
+        if name in ("select", "poll"):
+            call.asked = sum(map(len, args[:3])) if name == "select" else len(args[0]._events)
         if name in _WITH_PEER:
-            call.who = _peer(number)
+            call.who = self._peer(number)
         self.calls.append(call)
         self._open[task] = call
         return call
@@ -194,11 +201,36 @@ class CallLog:
     def _end(self, task: Task, call: Call) -> None:
         call.ended = task.kernel.now()
         del self._open[task]
+        if call.name == "close":
+            self._peers.pop(call.number, None)
         if call.name == "lock":
             if not call.slept:
                 self.calls.remove(call)  # it was free
         elif call.host in self.notes and call.tells():
             _note(task, str(call))
+
+    def _peer(self, number: int) -> str:
+        """The name of the host at the other end."""
+        run = descriptors.active()
+        found = run.find(number)
+        address = None if found is None else found.description.peer_address()
+        if isinstance(address, tuple):
+            self._peers[number] = run.place_of(number).name_of(address[0])
+        return self._peers.get(number, "")
+
+    def _ready(self, result: Any) -> list[tuple[str, int, int]]:
+        """What select returned (three lists), or poll (one of pairs)."""
+        pairs = result
+        if isinstance(result, tuple):
+            pairs = [(each, events) for files, events in zip(result, _SELECTED, strict=True) for each in files]
+        return [(self._shown(_number(file)), _number(file), events) for file, events in pairs]
+
+    def _shown(self, number: int) -> str:
+        """For whoever reads: the host at the other end, or what else it is."""
+        found = descriptors.active().find(number)
+        if found is not None and getattr(found.description, "listener", None) is not None:
+            return "a new connection"
+        return self._peer(number) or f"fd {number % DESCRIPTORS_MAX}"
 
 
 def _note(task: Task, text: str) -> None:
@@ -214,32 +246,6 @@ def _number(file: Any) -> int:
         return descriptors.number_of(file)
     except (TypeError, ValueError, OSError):
         return -1
-
-
-def _peer(number: int) -> str:
-    """The name of the host at the other end."""
-    run = descriptors.active()
-    found = run.find(number)
-    if found is None:
-        return ""
-    address = found.description.peer_address()
-    return run.place_of(number).name_of(address[0]) if isinstance(address, tuple) else ""
-
-
-def _ready(result: Any) -> list[tuple[str, int, int]]:
-    """What select returned (three lists), or poll (one of pairs)."""
-    pairs = result
-    if isinstance(result, tuple):
-        pairs = [(each, events) for files, events in zip(result, _SELECTED, strict=True) for each in files]
-    return [(_shown(_number(file)), _number(file), events) for file, events in pairs]
-
-
-def _shown(number: int) -> str:
-    """For whoever reads: the host at the other end, or what else it is."""
-    found = descriptors.active().find(number)
-    if found is not None and getattr(found.description, "listener", None) is not None:
-        return "a new connection"
-    return _peer(number) or f"fd {number % DESCRIPTORS_MAX}"
 
 
 def _amount(name: str, args: tuple[Any, ...], result: Any) -> int:
