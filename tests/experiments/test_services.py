@@ -193,3 +193,41 @@ def test_a_server_forgets_who_was_away_for_too_long() -> None:
     assert outcome.figures["known"] == ["Ann"]
     assert "forgets who was away for more than 30 min" in outcome.answer
     assert figures("http-session", pause="1h", lifetime="2h")["known"][1] == "Ann again"
+
+
+# -- HTML and XML
+
+
+def test_content_type_says_what_the_same_bytes_are() -> None:
+    html, text, xml, _ = figures("html-and-xml")["pages"]
+    assert html["size"] == text["size"] == xml["size"] == 62
+    assert [each["content_type"].partition(";")[0] for each in (html, text, xml)] == [
+        "text/html",
+        "text/plain",
+        "application/xml",
+    ]
+    assert html["found"] == "a list of Soup and Crêpe"
+    assert text["found"] == "text: <!DOCTYPE ..."
+    assert xml["found"].startswith("nothing: mismatched tag: line 6")
+
+
+def test_a_length_counts_bytes_and_chunks_do_without_one() -> None:
+    outcome = show("html-and-xml")
+    seen = outcome.figures
+    html, stream = seen["pages"][0], seen["pages"][3]
+    assert (html["framing"], seen["letters"]) == ("Content-Length: 62", 61)
+    assert stream["framing"] == "Transfer-Encoding: chunked"
+    assert stream["found"] == "Soup for 4 and Crêpe for 6"
+    assert seen["chunks"][-1] == 0
+    assert sum(seen["chunks"]) == stream["size"] < seen["chunked_bytes"]
+    assert seen["connections"] == 1  # each answer says where it ends
+    assert '"1c"' in [each.text for each in outcome.parts[0].ladder().remarks()]
+
+
+def test_chunks_are_sent_when_they_are_made() -> None:
+    quick, slow = show("html-and-xml", apart="0s"), show("html-and-xml", apart="2s")
+    assert quick.figures["chunks"] == slow.figures["chunks"]
+    began, *_, ended = [
+        each.time for each in slow.parts[0].trace.notes("server", "words") if each.text in ('"7"', '"0"')
+    ]
+    assert ended - began > 8 * SECOND - 100 * MS
