@@ -24,7 +24,7 @@ def test_mutated_packets(forwarding: bool):
         "paws",
         "challenge-reset",
         "sack-block-invalid",
-        "ip-reassembly-not-supported",
+        "ip-fragment-beyond-end",
         "icmp-outside-window",
         "data-cut-to-window",
     }

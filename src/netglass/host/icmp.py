@@ -17,11 +17,13 @@ from netglass.errnos import (
     EOPNOTSUPP,
     EPROTO,
 )
+from netglass.errors import WireError
 from netglass.host.egress import Egress
 from netglass.host.icmp_rate import IcmpRate
 from netglass.ip.options import echoed, last_type_field
 from netglass.times import MILLISECOND
 from netglass.wire.address import is_multicast, is_unspecified
+from netglass.wire.extension import is_extension, read_chain
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import ICMP, ICMPV6, IpPacket
 from netglass.wire.packet import packet_bytes
@@ -202,10 +204,10 @@ class IcmpSender:
 
 
 def _may_be_told(packet: IpPacket, kind: int, broadcasts: set[bytes]) -> bool:
-    # RFC 1122 §3.2.2, RFC 4443 §2.4 e: never about an error, a later fragment, or what was for many or came from
+    # RFC 1122 §3.2.2, RFC 4443 §2.4 e: never about an error, a later fragment (IPv4), or what was for many or came from
     # nobody in particular.
     payload = packet.payload
-    if packet.fragment_offset or (isinstance(payload, IcmpMessage) and is_error(payload)):
+    if (packet.fragment_offset and len(packet.source) == 4) or (isinstance(payload, IcmpMessage) and is_error(payload)):
         return False
     source = packet.source
     if is_multicast(source) or is_unspecified(source) or source in broadcasts:
@@ -248,13 +250,28 @@ def read_quote(message: IcmpMessage) -> Quote | None:
     if message.version == 6:
         if len(data) < 48 or data[0] >> 4 != 6:
             return None
-        return Quote(data[8:24], data[24:40], data[6], 40 + int.from_bytes(data[4:6], "big"), data[40:48])
+        size = 40 + int.from_bytes(data[4:6], "big")
+        if not is_extension(data[6]):
+            return Quote(data[8:24], data[24:40], data[6], size, data[40:48])
+        return _quote_behind_headers(data, size)
     if len(data) < 28 or data[0] >> 4 != 4:
         return None
     start = (data[0] & 15) * 4
     if start < 20 or len(data) < start + 8 or int.from_bytes(data[6:8], "big") & 0x1FFF:
         return None
     return Quote(data[12:16], data[16:20], data[9], int.from_bytes(data[2:4], "big"), data[start : start + 8])
+
+
+def _quote_behind_headers(data: bytes, size: int) -> Quote | None:
+    """The same behind IPv6 extension headers, as those of a first fragment."""
+    try:
+        chain = read_chain(data[6], data[40:])
+    except WireError:
+        return None
+    head = data[40 + chain.size : 48 + chain.size]
+    if chain.fragment_offset or len(head) < 8:
+        return None
+    return Quote(data[8:24], data[24:40], chain.protocol, size, head)
 
 
 def errno_of(message: IcmpMessage) -> tuple[int, bool]:
