@@ -166,6 +166,25 @@ class LabHost(Place):
         """Sends `packet` as it is, whatever its source address says, now. OSError if it cannot leave this host."""
         self.machine.inject(packet)
 
+    def route_multicast(self, up: str = "") -> None:
+        """A router that asks on all its links who listens to which multicast groups (IGMP, MLD), from now on, and
+        passes datagrams on to those who want them. To be called when its cables are there.
+
+        `up` names the interface ("eth0") towards a router above, if there is one: it joins there what the links below
+        want, and sends up what comes from below (RFC 4605). It never comes to rest: `net.run(until=...)`.
+        """
+        if not self.config.forwarding:
+            raise MisuseError(f"{self.name!r} is no router: make it with net.router({self.name!r})")
+        if up and up not in self.core.interfaces:
+            known = ", ".join([port.interface.name for port in self.machine.ports])
+            raise MisuseError(f"{self.name!r} has no interface {up!r}; it has {known or 'none, plug in a cable first'}")
+        router = self.core.multicast_router
+        for port in self.machine.ports:
+            if port.interface.name == up:
+                router.proxy_to(port.interface)
+            else:
+                router.serve(port.interface, self.machine.agenda.now)
+
     def netstat(self) -> list[SocketEntry]:
         """Every socket as netstat shows them, half-open connections included."""
         return self.core.sockets()

@@ -14,6 +14,12 @@ from netglass.sockets.address import Address
 from netglass.sockets.constants import (
     AF_INET,
     AF_INET6,
+    IPPROTO_IP,
+    IPPROTO_IPV6,
+    MCAST_JOIN_GROUP,
+    MCAST_JOIN_SOURCE_GROUP,
+    MCAST_LEAVE_GROUP,
+    MCAST_LEAVE_SOURCE_GROUP,
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
@@ -24,6 +30,7 @@ from netglass.sockets.constants import (
 )
 from netglass.sockets.sockets import Sockets
 from netglass.times import NEVER, duration
+from netglass.wire.address import parse
 from netglass.wire.ip import IpPacket
 
 Options = Iterable[tuple[int, int, int | bytes]]
@@ -365,6 +372,38 @@ class Datagrams(Socket):
             if result != -EAGAIN:
                 raise failure(result, f"receive on {self.name}")
             yield self.wait("receive on", deadline)
+
+    # -- multicast
+
+    def join(self, group: str, source: str = "", interface: str = "") -> None:
+        """Listens to a multicast group; with `source` only to what that address sends. `interface` ("eth1"): where,
+        if not where the route leads."""
+        change = MCAST_JOIN_SOURCE_GROUP if source else MCAST_JOIN_GROUP
+        self._change_group(change, group, source, interface)
+
+    def leave(self, group: str, source: str = "", interface: str = "") -> None:
+        """No longer."""
+        change = MCAST_LEAVE_SOURCE_GROUP if source else MCAST_LEAVE_GROUP
+        self._change_group(change, group, source, interface)
+
+    def _change_group(self, option: int, group: str, source: str, interface: str) -> None:
+        interfaces = self.machine.host.interfaces
+        if interface and interface not in interfaces:
+            raise MisuseError(f"there is no interface {interface!r} here; there are {', '.join(interfaces)}")
+        index = interfaces[interface].index if interface else 0
+        value = index.to_bytes(8, "little") + _storage(group)
+        if source:
+            value += _storage(source)
+        level = IPPROTO_IP if len(parse(group)) == 4 else IPPROTO_IPV6
+        self.set_option(level, option, value)
+
+
+def _storage(address: str) -> bytes:
+    """A struct sockaddr_storage."""
+    packed = parse(address)
+    if len(packed) == 4:
+        return (AF_INET.to_bytes(2, "little") + bytes(2) + packed).ljust(128, b"\0")
+    return (AF_INET6.to_bytes(2, "little") + bytes(6) + packed).ljust(128, b"\0")
 
 
 def start(machine: Machine, program: Program, args: tuple[object, ...], name: str) -> Process:

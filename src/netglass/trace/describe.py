@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from netglass.errors import MisuseError
-from netglass.trace.records import UNKNOWN
+from netglass.errors import MisuseError, WireError
+from netglass.trace.membership import membership_words
+from netglass.trace.records import UNKNOWN, Packet
+from netglass.wire import nd
+from netglass.wire.address import text as address_text
+from netglass.wire.arp import REPLY, REVERSE_REPLY, REVERSE_REQUEST, ArpMessage
+from netglass.wire.ethernet import EthernetFrame, mac_text
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, TcpSegment, flag_text
@@ -40,6 +45,11 @@ ICMP_NAMES: Final[dict[tuple[int, int], str]] = {
     (6, 4): "parameter problem",
     (6, 128): "echo request",
     (6, 129): "echo reply",
+    (6, 133): "router solicitation",
+    (6, 134): "router advertisement",
+    (6, 135): "neighbor solicitation",
+    (6, 136): "neighbor advertisement",
+    (6, 137): "redirect",
 }
 UNREACHABLE_4: Final[dict[int, str]] = {
     0: "network unreachable",
@@ -78,11 +88,61 @@ def icmp_name(message: IcmpMessage) -> str:
     return ICMP_NAMES.get((message.version, message.type), f"type {message.type} code {message.code}")
 
 
+def arp_words(message: ArpMessage) -> list[str]:
+    """As tcpdump says it."""
+    if message.operation == REVERSE_REQUEST:
+        return ["RARP", "what am I?", mac_text(message.target_mac)]
+    if message.operation == REVERSE_REPLY:
+        return ["RARP", f"{mac_text(message.target_mac)} is", address_text(message.target)]
+    if message.operation == REPLY:
+        return ["ARP", address_text(message.sender), "is at", mac_text(message.sender_mac)]
+    if message.probe:
+        return ["ARP", f"is {address_text(message.target)} free?"]
+    if message.announcement:
+        return ["ARP", f"{address_text(message.sender)} is mine:", mac_text(message.sender_mac)]
+    return ["ARP", f"who has {address_text(message.target)}?", f"tell {address_text(message.sender)}"]
+
+
+def frame_words(frame: EthernetFrame) -> list[str]:
+    """A frame that carries no IP packet."""
+    payload = frame.payload
+    if isinstance(payload, ArpMessage):
+        return arp_words(payload)
+    return [f"frame of type {frame.type:#06x}", f"len={frame.size}"]
+
+
+def nd_words(message: IcmpMessage) -> list[str]:
+    """What neighbour discovery asks and tells."""
+    if message.type == nd.NEIGHBOR_SOLICITATION and len(message.payload) >= 16:
+        return [f"who has {address_text(message.payload[:16])}?"]
+    if message.type == nd.NEIGHBOR_ADVERTISEMENT and len(message.payload) >= 16:
+        return [f"{address_text(message.payload[:16])} is here"]
+    if message.type == nd.ROUTER_SOLICITATION:
+        return ["any router?"]
+    if message.type == nd.ROUTER_ADVERTISEMENT:
+        return _advertised(message)
+    return [ICMP_NAMES[6, message.type]]
+
+
+def _advertised(message: IcmpMessage) -> list[str]:
+    try:
+        told = nd.read_router_advertisement(message)
+    except WireError as error:
+        return [f"router advertisement ({error.reason})"]
+    prefixes = [f"{address_text(each.network)}/{each.length}" for each in told.options.prefixes]
+    return ["I am a router", *prefixes] if told.lifetime_s else ["I am no router", *prefixes]
+
+
 def datagram_words(packet: IpPacket) -> list[str]:
     """A packet that is no TCP segment, as words for an arrow."""
     payload = packet.payload
+    membership = membership_words(packet)
+    if membership:
+        return membership
     if isinstance(payload, UdpDatagram):
         return ["UDP", f"{payload.source_port}>{payload.destination_port}", f"len={len(payload.payload)}"]
+    if isinstance(payload, IcmpMessage) and nd.is_nd(payload):
+        return ["ND", *nd_words(payload)]
     if isinstance(payload, IcmpMessage):
         words = ["ICMP", icmp_name(payload)]
         return [*words, f"mtu={payload.rest & 0xFFFF}"] if payload.version == 4 and _tells_mtu(payload) else words
@@ -98,9 +158,11 @@ def _tells_mtu(message: IcmpMessage) -> bool:
 # -- arrows
 
 
-def arrow_kind(packet: IpPacket) -> str:
-    """ "syn", "syn-ack", "fin", "rst", "data", "ack", "udp", "icmp" or "ip"."""
+def arrow_kind(packet: Packet) -> str:
+    """ "syn", "syn-ack", "fin", "rst", "data", "ack", "udp", "icmp", "arp" or "ip"."""
     payload = packet.payload
+    if isinstance(payload, ArpMessage):
+        return "arp"
     if isinstance(payload, TcpSegment):
         return _segment_kind(payload)
     if isinstance(payload, UdpDatagram):
@@ -122,8 +184,11 @@ def _segment_kind(segment: TcpSegment) -> str:
 def arrow_words(transmission: Transmission) -> list[str]:
     """What stands on an arrow, word by word; the window is left to the ladder."""
     segment = transmission.segment
+    packet = transmission.packet
+    if isinstance(packet, EthernetFrame):
+        return frame_words(packet)
     if segment is None:
-        return datagram_words(transmission.packet)
+        return datagram_words(packet)
     words = [flag_text(segment.flags), f"seq={_number(transmission.seq, segment.seq)}"]
     if segment.flags & ACK:
         words.append(f"ack={_number(transmission.ack, segment.ack)}")
