@@ -289,3 +289,16 @@ def test_no_style_where_none_is_wanted(name, value, monkeypatch):
 def outcome_of(name):
     experiment = by_name(name)
     return outcome_text(experiment, experiment.run(), 80, plain=False)
+
+
+def test_what_lacks_a_library_is_listed_all_the_same_and_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("netglass.experiments.experiment.find_spec", lambda name: None)
+    listed = " ".join(show("--width", "100").stdout.split())
+    assert listed.count("(needs netglass[examples])") == 6
+    assert "handshake" in listed
+    refused = show("smtp")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert (
+        refused.stderr
+        == "netglass show: smtp runs what is not installed (aiosmtpd): pip install 'netglass[examples]'\n"
+    )

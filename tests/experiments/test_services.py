@@ -221,7 +221,9 @@ def test_a_length_counts_bytes_and_chunks_do_without_one() -> None:
     assert seen["chunks"][-1] == 0
     assert sum(seen["chunks"]) == stream["size"] < seen["chunked_bytes"]
     assert seen["connections"] == 1  # each answer says where it ends
-    assert '"1c"' in [each.text for each in outcome.parts[0].ladder().remarks()]
+    told = [each.text for each in outcome.parts[0].ladder().remarks()]
+    assert '"1c"' in told
+    assert told.count("and the same 62 bytes") == 2
 
 
 def test_chunks_are_sent_when_they_are_made() -> None:

@@ -130,7 +130,8 @@ class Experiment:
         """Run with the defaults, or with what is given by name."""
         missing = self.missing()
         if missing:
-            raise MisuseError(f"{self.name} runs {' and '.join(missing)}: pip install 'netglass[examples]'")
+            lacking = ", ".join(missing)
+            raise MisuseError(f"{self.name} runs what is not installed ({lacking}): pip install 'netglass[examples]'")
         known = {parameter.name: parameter for parameter in self.parameters}
         values = {parameter.name: parameter.default for parameter in self.parameters}
         for name, value in given.items():
