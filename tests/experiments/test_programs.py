@@ -149,3 +149,36 @@ def test_each_call_looks_at_everybody():
     few, many = figures("chat-select"), figures("chat-select", silent=50)
     assert (few["most_asked"], many["most_asked"]) == (4, 54)
     assert many["asked"] > 50 * 10
+
+
+# -- deadlock
+
+
+def test_two_locks_in_opposite_orders_are_a_deadlock_and_it_is_told_at_once():
+    outcome = by_name("deadlock").run()
+    assert outcome.figures["found_at"] == 10 * MILLISECOND
+    assert outcome.figures["balances"]["giver first"] == {}
+    report = "\n".join(outcome.figures["report"])
+    assert "deadlock: 2 tasks wait for each other: teller 2 -> teller 1 -> teller 2" in report
+    for condition in ("mutual exclusion", "hold and wait", "no preemption", "circular wait"):
+        assert f"  {condition}  " in report
+    # Each lock by the line that made it, each wait by the line where it is.
+    assert len({line.split()[-1] for line in report.splitlines() if " holds the lock " in line}) == 2
+    assert report.count("in giver_first") == 2
+    assert report.replace("\n", " ") in outcome.answer.replace("\n", " ")
+    assert outcome.diagram.count("waits for") == 2
+
+
+def test_one_order_or_a_time_limit_brings_everybody_home():
+    found = figures("deadlock")
+    assert found["balances"]["in one order"] == found["balances"]["with a time limit"] == {"Ann": 120, "Ben": 80}
+    assert found["held_and_waited"] == [2, 0, 2]
+    assert found["gave_up"] == 1
+
+
+def test_who_is_quick_enough_never_sees_it():
+    outcome = by_name("deadlock").run(ledger="0s")
+    assert outcome.figures["report"] == []
+    assert outcome.figures["balances"]["giver first"] == {"Ann": 120, "Ben": 80}
+    assert "hard to find" in outcome.answer
+    assert not outcome.diagram

@@ -61,7 +61,14 @@ RELIABLE: Final = (
     "states",
 )
 FLOOD: Final = ("syn_flood",)
-PROGRAMS: Final = ("io_kinds", "chat_select", "chat_poll", "epoll_edge_level", "epoll_thread_pool")
+PROGRAMS: Final = (
+    "io_kinds",
+    "chat_select",
+    "chat_poll",
+    "epoll_edge_level",
+    "epoll_thread_pool",
+    "deadlock",
+)
 SERVICES: Final = ("ftp_active", "ftp_passive", "smtp", "dns", "http_session", "html_and_xml")
 
 NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *PROGRAMS, *SERVICES))
