@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netglass.network import faults, match
     from netglass.probe import Probe
     from netglass.programs.run import run, spawn
+    from netglass.sockets.resolver import Resolver
 
 _HOMES: Final[dict[str, str]] = {
     "HostConfig": "netglass.host.config",
@@ -27,6 +28,7 @@ _HOMES: Final[dict[str, str]] = {
     "NetglassError": "netglass.errors",
     "Network": "netglass.lab.network",
     "Probe": "netglass.probe",
+    "Resolver": "netglass.sockets.resolver",
     "faults": "netglass.network",
     "forge": "netglass.lab.segments",
     "match": "netglass.network",
@@ -42,6 +44,7 @@ __all__ = [
     "run",
     "spawn",
     "forge",
+    "Resolver",
     "Probe",
     "NetglassError",
     "MisuseError",

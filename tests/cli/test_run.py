@@ -79,12 +79,20 @@ def test_a_lab_file_with_two_programs(place):
     assert "no host is called 'nobody'; there are client, server" in other.stderr
 
 
+def test_a_lab_file_names_a_host_s_dns_servers(tmp_path):
+    path = tmp_path / "lab.toml"
+    path.write_text('[hosts.a]\nresolver = ["10.0.0.53", "10.0.0.54"]\n[hosts.b]\nresolver = "::1"\n[hosts.c]\n')
+    resolvers = [host.resolver for host in lab_file.read(path).network.hosts]
+    assert [each and each.servers for each in resolvers] == [("10.0.0.53", "10.0.0.54"), ("::1",), None]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("hosts = 3 =", "lab.toml"),
         ("[hots.a]", "has no hots"),
         ("[hosts.a]\nrum = 1", "host a has no rum"),
+        ('[hosts.a]\nresolver = "ns.test"', "ns.test"),
         ('[hosts.a]\n[[cables]]\nbetween = ["a"]', "between two hosts"),
         ('[hosts.a]\n[hosts.b]\n[[cables]]\nbetween = ["a", "b"]\nfaults = ["drop(sin)"]', "is no fault"),
         ('[hosts.a]\n[hosts.b]\n[[cables]]\nbetween = ["a", "b"]\nfaults = ["syn"]', "is no fault"),

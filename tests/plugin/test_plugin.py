@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from netglass.trace.reader import read_capture
-from tests.plugin.inner import HELLO, IMPATIENT, PATIENT, WRONG, run
+from tests.plugin.inner import HELLO, IMPATIENT, LOOPS, PATIENT, WRONG, run
 
 pytest_plugins = "pytester"
 
@@ -180,8 +180,8 @@ def test_runs_count_up_from_the_given_seed_and_a_failed_one_can_be_had_alone(pyt
     again = re.search(r"again: pytest '?([^' ]*)'? --netglass-seed=11", result.stdout.str())
     assert again is not None
     assert again[1].endswith("::test_it[y]")
-    pytester.runpytest_inprocess(again[1], "--netglass-seed=11").assert_outcomes(failed=1)
-    pytester.runpytest_inprocess(again[1], "--netglass-seed=12").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess(*LOOPS, again[1], "--netglass-seed=11").assert_outcomes(failed=1)
+    pytester.runpytest_inprocess(*LOOPS, again[1], "--netglass-seed=12").assert_outcomes(passed=1)
 
 
 def test_runs_count_from_one(pytester):

@@ -9,6 +9,8 @@
     serve = "-m http.server 80"      # as run, but nobody waits for its end
     addresses = ["192.0.2.80/24"]    # without any, its cables give it some
 
+    resolver = "10.0.0.53"           # a DNS server, or several, for names that no host of the lab has
+
     [hosts.middle]
     router = true
 
@@ -39,8 +41,9 @@ from netglass.lab.host import LabHost
 from netglass.lab.network import Network
 from netglass.network import faults, match
 from netglass.network.fault import Fault
+from netglass.sockets.resolver import Resolver
 
-HOST_KEYS: Final = frozenset({"addresses", "router", "run", "serve"})
+HOST_KEYS: Final = frozenset({"addresses", "resolver", "router", "run", "serve"})
 CABLE_KEYS: Final = frozenset(
     {"between", "delay", "rate", "queue", "mtu", "jitter", "loss", "reorder", "faults", "offload"}
 )
@@ -91,10 +94,12 @@ def build(table: Mapping[str, Any], directory: Path, seed: int | None = None) ->
         check_keys(f"host {name}", about, HOST_KEYS)
         make = net.router if about.get("router", False) else net.host
         host = make(name, *about.get("addresses", ()))
+        servers = texts(about, "resolver")
+        if servers:
+            host.resolver = Resolver(*servers)
         for key in ("serve", "run"):
-            lines = about.get(key, [])
-            each = [lines] if isinstance(lines, str) else lines
-            programs.extend(Program(host, shlex.split(line), key == "serve", directory) for line in each)
+            lines = texts(about, key)
+            programs.extend(Program(host, shlex.split(line), key == "serve", directory) for line in lines)
     for about in table.get("cables", []):
         check_keys("a cable", about, CABLE_KEYS)
         options = {key: value for key, value in about.items() if key != "between"}
@@ -104,6 +109,12 @@ def build(table: Mapping[str, Any], directory: Path, seed: int | None = None) ->
             raise MisuseError(f'a cable is between two hosts, between = ["client", "server"]; this is {ends!r}')
         net.cable(ends[0], ends[1], **options)
     return Lab(net, programs)
+
+
+def texts(table: Mapping[str, Any], key: str) -> list[str]:
+    """One text, or several, or none."""
+    value = table.get(key, [])
+    return [value] if isinstance(value, str) else list(value)
 
 
 def check_keys(what: str, table: Mapping[str, Any], allowed: frozenset[str]) -> None:

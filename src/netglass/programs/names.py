@@ -1,4 +1,5 @@
-"""Names: `getaddrinfo` and its kin over the hosts of the world. "localhost" is this host, on every host.
+"""Names: `getaddrinfo` and its kin over the hosts of the world, then over DNS if the host has a resolver. "localhost"
+is this host, on every host.
 
 Addresses come in the order in which the world gives them, IPv4 first. Services are looked up in the real machine's
 list (getservbyname), which is a file.
@@ -10,8 +11,10 @@ import socket
 from typing import Any, Final
 
 from netglass.errors import MisuseError
+from netglass.programs import dns, lookup
 from netglass.programs.descriptors import active
-from netglass.wire.address import parse, text
+from netglass.programs.lookup import Found
+from netglass.wire.address import is_loopback, parse, text
 
 LOCALHOST: Final = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 
@@ -28,7 +31,16 @@ _TEXTS: Final[dict[int, str]] = {
     socket.EAI_SERVICE: "Servname not supported for ai_socktype",
     socket.EAI_BADFLAGS: "Bad value for ai_flags",
     socket.EAI_NODATA: "No address associated with hostname",
+    socket.EAI_AGAIN: "Temporary failure in name resolution",
 }
+_CODES: Final = {lookup.TRY_AGAIN: socket.EAI_AGAIN, lookup.NO_DATA: socket.EAI_NODATA}
+_HOST_TEXTS: Final = {
+    lookup.HOST_NOT_FOUND: "Unknown host",
+    lookup.TRY_AGAIN: "Host name lookup failure",
+    lookup.NO_RECOVERY: "Unknown server error",
+    lookup.NO_DATA: "No address associated with name",
+}
+_BOTH: Final = (dns.A, dns.AAAA)
 
 Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 
@@ -58,30 +70,39 @@ def text_of(host: object) -> str:
         return bytes(host).decode("ascii")
     if not isinstance(host, str):
         raise TypeError(f"str, bytes or bytearray expected, not {type(host).__name__}")
-    return host if host.isascii() else host.encode("idna").decode("ascii")
+    return host.encode("idna").decode("ascii")
 
 
-def addresses_of(name: str) -> tuple[str, ...]:
-    """What a name, or an address as text, stands for; () if nobody has it."""
+def find(name: str, kinds: tuple[int, ...] = _BOTH) -> Found:
+    """What a name, or an address as text, stands for. `kinds` of address are asked for in DNS; others may come too."""
     known = numeric(name)
     if known:
-        return (known,)
+        return Found(0, name, (known,))
     plain = name.lower().rstrip(".")
     if plain in LOCALHOST or plain.endswith(".localhost"):
-        return ("127.0.0.1", "::1")
+        return Found(0, name, ("127.0.0.1", "::1"))
     place = active().kernel.host()
-    return place.resolve(name) or place.resolve(plain)
+    addresses = place.resolve(name) or place.resolve(plain)
+    if addresses:
+        return Found(0, name, addresses)
+    return lookup.look_up(place.resolver, name, kinds) if place.resolver else Found(lookup.HOST_NOT_FOUND)
+
+
+def found_of(name: str, family: int = 0) -> Found:
+    """As `find`, of addresses of `family` (0: any); gaierror if there are none."""
+    version6 = family == socket.AF_INET6
+    found = find(name, _BOTH if not family else (dns.AAAA,) if version6 else (dns.A,))
+    if found.code:
+        raise failure(_CODES.get(found.code, socket.EAI_NONAME))
+    fitting = tuple([each for each in found.data if not family or (":" in each) == version6])
+    if not fitting:
+        raise failure(socket.EAI_ADDRFAMILY)
+    return found._replace(data=fitting)
 
 
 def resolve(host: str, family: int) -> str:
     """The first address of `family` (AF_INET, AF_INET6), or gaierror: what bind and connect do with a name."""
-    found = addresses_of(host)
-    if not found:
-        raise failure(socket.EAI_NONAME)
-    for address in found:
-        if (":" in address) == (family == socket.AF_INET6):
-            return address
-    raise failure(socket.EAI_ADDRFAMILY)
+    return found_of(host, family).data[0]
 
 
 def getaddrinfo(
@@ -105,32 +126,40 @@ def getaddrinfo(
     if not kinds:
         raise failure(socket.EAI_SOCKTYPE)
     number = _port(port, type, flags)
-    name = None if host is None else text_of(host)
-    return [
-        _info(address, kind, protocol, number, name if flags & socket.AI_CANONNAME else None)
-        for address in _candidates(name, family, flags)
-        for kind, protocol in kinds
-    ]
+    found = _candidates(None if host is None else text_of(host), family, flags)
+    infos = [_info(address, kind, protocol, number) for address in found.data for kind, protocol in kinds]
+    if flags & socket.AI_CANONNAME:
+        infos[0] = (*infos[0][:3], found.name, infos[0][4])
+    return infos
 
 
-def _candidates(name: str | None, family: int, flags: int) -> list[str]:
-    found: tuple[str, ...]
-    if name is None or name == "":
-        found = ("0.0.0.0", "::") if flags & socket.AI_PASSIVE else ("127.0.0.1", "::1")
-        if name == "" and not flags & socket.AI_PASSIVE:
-            raise failure(socket.EAI_NONAME)
-    elif flags & socket.AI_NUMERICHOST:
-        found = tuple(filter(None, (numeric(name),)))
-    else:
-        found = addresses_of(name)
-    if not found:
+def _candidates(name: str | None, family: int, flags: int) -> Found:
+    if name is None or (name == "" and flags & socket.AI_PASSIVE):
+        both = ("0.0.0.0", "::") if flags & socket.AI_PASSIVE else ("127.0.0.1", "::1")
+        return Found(
+            0, "", tuple([each for each in both if not family or (":" in each) == (family == socket.AF_INET6)])
+        )
+    if not name or (flags & socket.AI_NUMERICHOST and not numeric(name)):
         raise failure(socket.EAI_NONAME)
-    if family == socket.AF_INET6 and flags & socket.AI_V4MAPPED and not any(":" in each for each in found):
-        return [f"::ffff:{each}" for each in found]
-    fitting = [each for each in found if family == 0 or (":" in each) == (family == socket.AF_INET6)]
-    if not fitting:
-        raise failure(socket.EAI_ADDRFAMILY)
-    return fitting
+    if family == 0 and flags & socket.AI_ADDRCONFIG and not _has_version6():
+        family = socket.AF_INET
+    if family != socket.AF_INET6 or not flags & socket.AI_V4MAPPED:
+        return found_of(name, family)
+    found = found_of(name) if flags & socket.AI_ALL else _version6_or_any(name)
+    return found._replace(data=tuple([each if ":" in each else f"::ffff:{each}" for each in found.data]))
+
+
+def _version6_or_any(name: str) -> Found:
+    try:
+        return found_of(name, socket.AF_INET6)
+    except socket.gaierror:
+        return found_of(name)
+
+
+def _has_version6() -> bool:
+    """An address that others could reach."""
+    interfaces = active().kernel.host().core.interfaces.values()
+    return any(len(own) == 16 and not is_loopback(own) for each in interfaces for own, _ in each.addresses)
 
 
 def _port(port: str | bytes | int | None, kind: int, flags: int) -> int:
@@ -151,10 +180,10 @@ def _port(port: str | bytes | int | None, kind: int, flags: int) -> int:
         raise failure(socket.EAI_SERVICE) from None
 
 
-def _info(address: str, kind: int, protocol: int, port: int, canonical: str | None) -> Info:
+def _info(address: str, kind: int, protocol: int, port: int) -> Info:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     where: tuple[Any, ...] = (address, port, 0, 0) if family is socket.AF_INET6 else (address, port)
-    return family, socket.SocketKind(kind), protocol, canonical or "", where
+    return family, socket.SocketKind(kind), protocol, "", where
 
 
 def gethostbyname(name: str) -> str:
@@ -165,28 +194,29 @@ def gethostbyname(name: str) -> str:
 
 
 def gethostbyname_ex(name: str) -> tuple[str, list[str], list[str]]:
-    host = text_of(name)
-    found = [each for each in addresses_of(host) if ":" not in each]
-    if not found:
-        raise failure(socket.EAI_NONAME)
-    return host, [], found
+    found = found_of(text_of(name), socket.AF_INET)
+    return found.name, list(found.aliases), list(found.data)
 
 
 def gethostbyaddr(name: str) -> tuple[str, list[str], list[str]]:
-    found = addresses_of(text_of(name) or "0.0.0.0")
-    if not found:
-        raise failure(socket.EAI_NONAME)
-    owner = name_of(found[0])
-    if not owner:
-        raise socket.herror(1, "Unknown host")
-    return owner, [], [found[0]]
+    address = found_of(text_of(name) or "0.0.0.0").data[0]
+    owner = owner_of(address)
+    if owner.code:
+        raise socket.herror(owner.code, _HOST_TEXTS[owner.code])
+    return owner.data[0], list(owner.data[1:]), [address]
 
 
-def name_of(address: str) -> str:
-    """The host's name; "" if nobody has the address."""
+def owner_of(address: str) -> Found:
+    """Whose address it is: the name, or names, in `data`."""
     if address == "::1" or address.startswith("127."):
-        return "localhost"
-    return active().kernel.host().name_of(address)
+        return Found(0, "", ("localhost",))
+    place = active().kernel.host()
+    name = place.name_of(address)
+    if name:
+        return Found(0, "", (name,))
+    if place.resolver is None:
+        return Found(lookup.HOST_NOT_FOUND)
+    return lookup.ask(place.resolver, dns.reverse_name(parse(address)), (dns.PTR,))
 
 
 def gethostname() -> str:
@@ -198,8 +228,11 @@ def getfqdn(name: str = "") -> str:
     name = name.strip()
     if not name or name in ("0.0.0.0", "::"):
         return gethostname()
-    found = addresses_of(name)
-    return (name_of(found[0]) if found else "") or name
+    try:
+        owner, aliases, _ = gethostbyaddr(name)
+    except OSError:
+        return name
+    return next((each for each in [owner, *aliases] if "." in each), owner)
 
 
 def sethostname(name: str) -> None:
@@ -218,10 +251,19 @@ def getnameinfo(address: tuple[Any, ...], flags: int) -> tuple[str, str]:
     port = int(address[1])
     if not 0 <= port <= 65535:
         raise OverflowError("getnameinfo(): port must be 0-65535.")
-    name = "" if flags & socket.NI_NUMERICHOST else name_of(host)
-    if flags & socket.NI_NAMEREQD and not name:
+    name = host if flags & socket.NI_NUMERICHOST else _name_for(host, flags)
+    return name, str(port) if flags & socket.NI_NUMERICSERV else _service(port, flags)
+
+
+def _name_for(host: str, flags: int) -> str:
+    owner = owner_of(host)
+    if not owner.code:
+        return owner.data[0]
+    if owner.code == lookup.TRY_AGAIN:
+        raise failure(socket.EAI_AGAIN)
+    if flags & socket.NI_NAMEREQD:
         raise failure(socket.EAI_NONAME)
-    return name or host, str(port) if flags & socket.NI_NUMERICSERV else _service(port, flags)
+    return host
 
 
 def _service(port: int, flags: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-CABLE_OPTIONS: Final = ("delay", "rate", "queue", "mtu", "jitter", "loss", "reorder", "faults", "offload")
+CABLE_OPTIONS: Final = ("delay", "rate", "queue", "mtu", "jitter", "loss", "reorder", "faults", "offload", "ethernet")
 """Those of `Network.cable`, in its order."""
 MARK_OPTIONS: Final = ("seed", "serialise", *[each for each in CABLE_OPTIONS if each != "faults"])
 

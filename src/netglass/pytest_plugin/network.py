@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from netglass.errors import MisuseError
-from netglass.lab.network import Named, Network
+from netglass.lab.network import Network, Pluggable
 from netglass.network import faults, match
 from netglass.network.cable import Cable
 from netglass.network.fault import PASS, Fault, Verdict
@@ -43,7 +43,7 @@ class ObservedNetwork(Network):
         self._faults: tuple[str, ...] = faults
         self._counts: bool = counts
 
-    def cable(self, a: Named, b: Named, *args: Any, **options: Any) -> Cable:
+    def cable(self, a: Pluggable, b: Pluggable, *args: Any, **options: Any) -> Cable:
         """As `Network.cable`; what it is not told it takes from the mark."""
         told = CABLE_OPTIONS[: len(args)]
         defaults = {name: value for name, value in self._defaults.items() if name not in told}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netglass.build import mypyc_attr
 from netglass.host.host import Host
+from netglass.sockets.resolver import Resolver
 from netglass.sockets.sockets import Sockets
 from netglass.world import World
 
@@ -12,7 +13,7 @@ from netglass.world import World
 class Place:
     """`lab` has one for each of its hosts, `drive` one for a machine in real time; `programs` knows only this."""
 
-    __slots__ = ("core", "name", "seed", "sockets", "world")
+    __slots__ = ("core", "name", "resolver", "seed", "sockets", "world")
 
     def __init__(self, core: Host, sockets: Sockets, world: World, seed: int) -> None:
         self.name: str = core.name
@@ -20,6 +21,7 @@ class Place:
         self.sockets: Sockets = sockets
         self.world: World = world
         self.seed: int = seed  # decides what programs draw there
+        self.resolver: Resolver | None = None  # whom programs ask for names that `resolve` does not know
 
     def flush(self) -> None:
         """Carries out what calls on `sockets` and `core` brought about; packets go on their way."""
