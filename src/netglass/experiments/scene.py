@@ -17,7 +17,7 @@ from netglass.network.fault import Fault
 from netglass.probe import Flow, Probe, TcbSnapshot
 from netglass.times import duration, human
 from netglass.trace.recorder import Recorder
-from netglass.trace.records import flow_of
+from netglass.trace.records import Packet, flow_of
 from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import TcpSegment
 from netglass.wire.udp import UdpDatagram
@@ -89,7 +89,7 @@ class Words(Probe):
             self._trace.note(host, "words", text, now)
 
 
-def payload(packet: IpPacket) -> bytes:
+def payload(packet: Packet) -> bytes:
     """What a TCP or UDP packet carries."""
     content = packet.payload
     if isinstance(content, TcpSegment):

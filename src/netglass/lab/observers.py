@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netglass.probe import Flow, Probe, TcbSnapshot
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.ip import IpPacket
 
 
@@ -62,6 +63,33 @@ class Observers(Probe):
     def tls_secrets(self, host: str, lines: str, now: int) -> None:
         for probe in self.probes:
             probe.tls_secrets(host, lines, now)
+
+    def frame_carried(
+        self,
+        link: str,
+        source: str,
+        destination: str,
+        number: int,
+        frame: EthernetFrame,
+        data: bytes | None,
+        sent: int,
+        arrives: int,
+        note: str,
+    ) -> None:
+        for probe in self.probes:
+            probe.frame_carried(link, source, destination, number, frame, data, sent, arrives, note)
+
+    def frame_sent(self, host: str, interface: str, frame: EthernetFrame, now: int) -> None:
+        for probe in self.probes:
+            probe.frame_sent(host, interface, frame, now)
+
+    def frame_received(self, host: str, interface: str, frame: EthernetFrame, now: int) -> None:
+        for probe in self.probes:
+            probe.frame_received(host, interface, frame, now)
+
+    def frame_dropped(self, host: str, frame: EthernetFrame | None, reason: str, now: int) -> None:
+        for probe in self.probes:
+            probe.frame_dropped(host, frame, reason, now)
 
     def note(self, host: str, subject: str, text: str, now: int) -> None:
         for probe in self.probes:

@@ -11,7 +11,7 @@ from netglass.network.cable import Cable
 from netglass.network.switch import Learned, Switch, SwitchPort
 from netglass.times import duration
 from netglass.wire.address import parse
-from netglass.wire.ethernet import EthernetFrame, mac_text, parse_mac, split_frame
+from netglass.wire.ethernet import EthernetFrame, decode_frame, mac_text, parse_mac, split_frame
 
 ALL_VLANS: Final = frozenset(range(1, 4095))
 
@@ -31,16 +31,26 @@ class SwitchPlug(Plug):
         """A frame, or its bytes, arrived over the cable."""
         core = self.switch.core
         if isinstance(item, bytes):
-            try:
-                item = split_frame(item)
-            except WireError as error:
-                core.drop_bytes(error.reason, now)
+            item = self._read(item, now)
+            if item is None:
                 return
         if not isinstance(item, EthernetFrame):
             raise MisuseError("a point-to-point cable cannot end in a switch")
         plugs = self.switch.plugs
         for number, frame in core.receive(item, self.number, now):
             plugs[number].send(frame, now)
+
+    def _read(self, data: bytes, now: int) -> EthernetFrame | None:
+        """A switch looks at the header only; what is in the frame is read for the faults behind it."""
+        try:
+            return decode_frame(data)
+        except WireError:
+            pass  # not its affair
+        try:
+            return split_frame(data)
+        except WireError as error:
+            self.switch.core.drop_bytes(error.reason, now)
+            return None
 
 
 class LabSwitch:

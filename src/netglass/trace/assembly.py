@@ -19,6 +19,7 @@ from netglass.trace.records import (
     Dropped,
     Event,
     Note,
+    Packet,
     QueueChanged,
     Received,
     Sent,
@@ -28,6 +29,8 @@ from netglass.trace.records import (
 )
 from netglass.trace.transmissions import Transmission
 from netglass.wire import address
+from netglass.wire.arp import ArpMessage
+from netglass.wire.ip import IpPacket
 from netglass.wire.udp import UdpDatagram
 
 if TYPE_CHECKING:
@@ -41,7 +44,11 @@ class Assembly:
         self.events: list[Event] = list(recorder.events)
         self.flow = flow
         chosen = [each for each in recorder.transmissions() if self._concerns(each)]
-        self.hosts: list[str] = _arranged(chosen, recorder.hosts()) if hosts is None else hosts
+        if hosts is None:
+            # A switch has nothing to say: frames go through it.
+            switches = recorder.switches()
+            hosts = [each for each in _arranged(chosen, recorder.hosts()) if each not in switches]
+        self.hosts: list[str] = hosts
         self.columns: dict[str, int] = {name: number for number, name in enumerate(self.hosts)}
         unknown = [name for name in self.hosts if name not in recorder.hosts()]
         if unknown and recorder.events:
@@ -60,7 +67,8 @@ class Assembly:
         if found is not None:
             return self._is_flow(found)
         ends = (self.flow[0], self.flow[2])
-        return transmission.packet.source in ends or transmission.packet.destination in ends
+        packet = transmission.packet
+        return isinstance(packet, IpPacket) and (packet.source in ends or packet.destination in ends)
 
     def _is_flow(self, flow: Flow) -> bool:
         return self.flow is None or flow == self.flow or reverse(flow) == self.flow
@@ -230,9 +238,10 @@ class Assembly:
         for arrow in self.arrows:
             flow, last = arrow.first.flow, arrow.last
             if flow is None:
-                # ICMP: an address without a port.
-                if arrow.first.previous is None and not guessed[arrow.source]:
-                    guessed[arrow.source][arrow.first.packet.source, 0] = None
+                # ICMP, ARP: an address without a port.
+                source = _speaker(arrow.first.packet)
+                if source and arrow.first.previous is None and not guessed[arrow.source]:
+                    guessed[arrow.source][source, 0] = None
                 continue
             if arrow.first.previous is None:
                 guessed[arrow.source][flow[0], flow[1]] = None
@@ -410,6 +419,14 @@ def _address_label(ends: list[tuple[bytes, int]]) -> str:
     if len(ends) > 1 or not ends[0][1]:
         return text
     return f"[{text}]:{ends[0][1]}" if ":" in text else f"{text}:{ends[0][1]}"
+
+
+def _speaker(packet: Packet) -> bytes:
+    """Whose address an arrow that is of no flow shows; b"" if none's."""
+    if isinstance(packet, IpPacket):
+        return packet.source if any(packet.source) else b""
+    message = packet.payload
+    return message.sender if isinstance(message, ArpMessage) and any(message.sender) else b""
 
 
 def _tell_flows(arrows: list[Arrow]) -> None:

@@ -12,6 +12,7 @@ from netglass.trace.ladder import Ladder
 from netglass.trace.records import UNKNOWN
 from netglass.trace.transmissions import Transmission
 from netglass.wire.address import text as address_text
+from netglass.wire.ethernet import EthernetFrame, frame_bytes, mac_text
 from netglass.wire.packet import packet_bytes, packet_size
 from netglass.wire.tcp import (
     END_OF_OPTIONS,
@@ -83,8 +84,15 @@ def arrow_fields(ladder: Ladder, arrow: Arrow) -> Fields:
 def packet_fields(transmission: Transmission) -> Fields:
     """The headers, field by field, and the first bytes in hexadecimal."""
     packet = transmission.packet
+    frame = transmission.carried.ethernet
+    found: Fields = {} if frame is None else _frame_fields(frame)
+    if isinstance(packet, EthernetFrame):
+        found["bytes"] = (transmission.carried.frame or frame_bytes(packet))[:_SHOWN_BYTES].hex()
+        return found
     data = transmission.carried.frame or packet_bytes(packet)
-    found: Fields = {
+    if frame is not None:
+        data = transmission.carried.frame or frame_bytes(frame)
+    found |= {
         "from": address_text(packet.source),
         "to": address_text(packet.destination),
         "ttl": packet.ttl,
@@ -95,6 +103,13 @@ def packet_fields(transmission: Transmission) -> Fields:
     if transmission.segment is not None:
         found |= _segment_fields(transmission, transmission.segment)
     found["bytes"] = data[:_SHOWN_BYTES].hex()
+    return found
+
+
+def _frame_fields(frame: EthernetFrame) -> Fields:
+    found: Fields = {"to MAC": mac_text(frame.destination), "from MAC": mac_text(frame.source)}
+    if frame.tag >= 0:
+        found["VLAN"] = frame.vlan
     return found
 
 

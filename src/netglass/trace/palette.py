@@ -28,6 +28,7 @@ ARROWS: Final[dict[str, tuple[str, str]]] = {
     "data": ("#0b5cad", "#7cb8f2"),
     "ack": ("#3d444d", "#b6bec8"),
     "udp": ("#0b5cad", "#7cb8f2"),
+    "arp": ("#6b4fa0", "#b9a3e3"),
     "icmp": ("#8a5a00", "#e0b050"),
     "ip": ("#3d444d", "#b6bec8"),
 }

@@ -19,8 +19,9 @@ from typing import BinaryIO, Final
 from netglass.errors import MisuseError
 from netglass.times import human
 from netglass.trace.recorder import Recorder
-from netglass.trace.records import Dropped, Received, Sent
+from netglass.trace.records import Carried, Dropped, Event, Packet, Received, Sent
 from netglass.trace.transmissions import Transmission
+from netglass.wire.ethernet import EthernetFrame, frame_bytes
 from netglass.wire.packet import packet_bytes
 
 SECTION_HEADER: Final = 0x0A0D0D0A
@@ -30,6 +31,7 @@ DECRYPTION_SECRETS: Final = 10
 TLS_KEY_LOG: Final = 0x544C534B
 BYTE_ORDER: Final = 0x1A2B3C4D
 
+LINKTYPE_ETHERNET: Final = 1
 LINKTYPE_RAW: Final = 101  # the packet begins with its IP header
 COMMENT: Final = 1
 SECTION_APPLICATION: Final = 4
@@ -46,7 +48,7 @@ _NANOSECONDS: Final = bytes([9])  # times count units of 10**-9 s
 class Frame:
     """One packet as one host's interface saw it."""
 
-    __slots__ = ("comment", "data", "direction", "host", "interface", "number", "time")
+    __slots__ = ("comment", "data", "direction", "host", "interface", "linktype", "number", "time")
 
     def __init__(self, host: str, interface: str, direction: int, time: int, data: bytes) -> None:
         self.host: str = host
@@ -54,6 +56,7 @@ class Frame:
         self.direction: int = direction  # INBOUND or OUTBOUND
         self.time: int = time
         self.data: bytes = data
+        self.linktype: int = LINKTYPE_RAW
         self.number: int = 0  # of the transmission; 0: it never came to a cable
         self.comment: str = ""
 
@@ -97,10 +100,10 @@ def _mark_zero(frames: list[Frame], zero: int) -> None:
 
 def pcapng_bytes(frames: list[Frame], secrets: Iterable[str] = ()) -> bytes:
     """The whole capture. `secrets` are lines of a TLS key log."""
-    names = list(dict.fromkeys([(frame.host, frame.interface) for frame in frames]))
-    numbers = {name: number for number, name in enumerate(names)}
+    kinds = {(frame.host, frame.interface): frame.linktype for frame in frames}
+    numbers = {name: number for number, name in enumerate(kinds)}
     blocks = [_section_header()]
-    blocks += [_interface(f"{host}:{interface}") for host, interface in names]
+    blocks += [_interface(f"{host}:{interface}", linktype) for (host, interface), linktype in kinds.items()]
     key_log = "".join([f"{line}\n" for line in secrets])
     if key_log:
         blocks.append(_secrets(key_log.encode()))  # before the packets that need them
@@ -113,31 +116,82 @@ def pcapng_bytes(frames: list[Frame], secrets: Iterable[str] = ()) -> bytes:
 
 def frames_of(recorder: Recorder) -> list[Frame]:
     """What every interface saw, in order of time."""
-    transmissions = recorder.transmissions()
-    plugs = _plugs(transmissions)
-    leaving: dict[int, list[Transmission]] = {}
-    coming: dict[int, Transmission] = {}
-    for each in transmissions:
-        if each.sent_by is not None:
-            leaving.setdefault(id(each.sent_by), []).append(each)
-        if each.arrival_order >= 0:
-            coming[each.arrival_order] = each
-    frames: list[Frame] = []
-    for order, event in enumerate(recorder.events):
-        if isinstance(event, Sent) and event.packet is not None:
-            frame = Frame(event.host, event.interface, OUTBOUND, event.time, packet_bytes(event.packet))
-            frames.append(_outbound(frame, leaving.get(id(event), [])))
-        elif isinstance(event, Received) and event.packet is not None:
-            brought = coming.get(order)
-            data = (brought.carried.frame if brought is not None else None) or packet_bytes(event.packet)
-            frames.append(_inbound(Frame(event.host, event.interface, INBOUND, event.time, data), brought))
-        elif isinstance(event, Dropped) and order in coming:
-            brought = coming[order]
-            interface = plugs.get((event.host, brought.carried.link), brought.carried.link)
-            frames.append(
-                _inbound(Frame(event.host, interface, INBOUND, event.time, brought.carried.frame or b""), brought)
-            )
-    return frames
+    return _Seen(recorder.transmissions()).frames(recorder.events)
+
+
+class _Seen:
+    """Events as the interfaces saw them."""
+
+    def __init__(self, transmissions: list[Transmission]) -> None:
+        self.plugs = _plugs(transmissions)
+        self.leaving: dict[int, list[Transmission]] = {}
+        self.carrying: dict[int, Transmission] = {}
+        self.coming: dict[int, Transmission] = {}
+        self.framed: set[tuple[str, str]] = set()  # (host, interface) that are Ethernet
+        for each in transmissions:
+            if each.sent_by is not None:
+                self.leaving.setdefault(id(each.sent_by), []).append(each)
+                self.carrying.setdefault(id(each.carried), each)
+                if each.carried.ethernet is not None:
+                    self.framed.add((each.source, each.sent_by.interface))
+            if each.arrival_order >= 0:
+                self.coming[each.arrival_order] = each
+
+    def frames(self, events: Iterable[Event]) -> list[Frame]:
+        found: list[Frame] = []
+        for order, event in enumerate(events):
+            frame = self._frame(event, order)
+            if frame is not None:
+                found.append(frame)
+        return found
+
+    def _frame(self, event: Event, order: int) -> Frame | None:
+        if isinstance(event, Sent):
+            return self._sent(event)
+        if isinstance(event, Carried) and event.ethernet is not None:
+            return self._carried(event)
+        brought = self.coming.get(order)
+        if isinstance(event, Received):
+            return _inbound(_frame(event.host, event.interface, INBOUND, event.time, event.packet, brought), brought)
+        if isinstance(event, Dropped) and brought is not None:
+            interface = self.plugs.get((event.host, brought.carried.link))
+            if interface is None and brought.carried.ethernet is not None:
+                return None  # a switch's
+            interface = interface or brought.carried.link
+            return _inbound(_frame(event.host, interface, INBOUND, event.time, event.packet, brought), brought)
+        return None
+
+    def _sent(self, event: Sent) -> Frame | None:
+        if event.packet is None or (event.host, event.interface) in self.framed:
+            return None  # over Ethernet it leaves when the MAC is known: see `_carried`
+        frame = _frame(event.host, event.interface, OUTBOUND, event.time, event.packet, None)
+        return _outbound(frame, self.leaving.get(id(event), []))
+
+    def _carried(self, event: Carried) -> Frame | None:
+        made = self.carrying.get(id(event))
+        if made is None or made.sent_by is None or made.copy or event.ethernet is None:
+            return None
+        data = frame_bytes(event.ethernet)
+        frame = Frame(event.source, made.sent_by.interface, OUTBOUND, event.time, data)
+        frame.linktype = LINKTYPE_ETHERNET
+        return _outbound(frame, [made])
+
+
+def _frame(
+    host: str, interface: str, direction: int, time: int, packet: Packet | None, brought: Transmission | None
+) -> Frame:
+    """The bytes that came over the cable if it made any, else those of the frame or packet."""
+    carried = None if brought is None else brought.carried
+    ethernet = None if carried is None else carried.ethernet
+    data = b"" if carried is None else carried.frame or b""
+    if not data and ethernet is not None:
+        data = frame_bytes(ethernet)
+    elif not data and packet is not None:
+        data = frame_bytes(packet) if isinstance(packet, EthernetFrame) else packet_bytes(packet)
+    frame = Frame(host, interface, direction, time, data)
+    if ethernet is not None or isinstance(packet, EthernetFrame):
+        frame.linktype = LINKTYPE_ETHERNET
+    return frame
 
 
 def _plugs(transmissions: list[Transmission]) -> dict[tuple[str, str], str]:
@@ -181,8 +235,8 @@ def _section_header() -> bytes:
     return _block(SECTION_HEADER, body, [(SECTION_APPLICATION, b"netglass")])
 
 
-def _interface(name: str) -> bytes:
-    body = struct.pack("<HHI", LINKTYPE_RAW, 0, 0)  # packets are not cut
+def _interface(name: str, linktype: int) -> bytes:
+    body = struct.pack("<HHI", linktype, 0, 0)  # packets are not cut
     return _block(INTERFACE, body, [(INTERFACE_NAME, name.encode()), (INTERFACE_RESOLUTION, _NANOSECONDS)])
 
 

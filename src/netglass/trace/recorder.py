@@ -36,6 +36,7 @@ from netglass.trace.records import (
     reverse,
 )
 from netglass.trace.transmissions import Transmission, join
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.ip import IpPacket
 
 
@@ -106,6 +107,35 @@ class Recorder(Probe):
 
     def tls_secrets(self, host: str, lines: str, now: int) -> None:
         self.secrets += lines.splitlines()
+
+    def frame_carried(
+        self,
+        link: str,
+        source: str,
+        destination: str,
+        number: int,
+        frame: EthernetFrame,
+        data: bytes | None,
+        sent: int,
+        arrives: int,
+        note: str,
+    ) -> None:
+        self.count += 1
+        packet = frame.payload if isinstance(frame.payload, IpPacket) else frame
+        self.events.append(Carried(link, source, destination, number, packet, data, sent, arrives, note, frame))
+
+    def frame_sent(self, host: str, interface: str, frame: EthernetFrame, now: int) -> None:
+        self.count += 1
+        self.events.append(Sent(host, interface, frame, None, now))
+
+    def frame_received(self, host: str, interface: str, frame: EthernetFrame, now: int) -> None:
+        self.count += 1
+        self.events.append(Received(host, interface, frame, now))
+
+    def frame_dropped(self, host: str, frame: EthernetFrame | None, reason: str, now: int) -> None:
+        self.count += 1
+        packet = frame.payload if frame is not None and isinstance(frame.payload, IpPacket) else frame
+        self.events.append(Dropped(host, packet, reason, now, True))
 
     def note(self, host: str, subject: str, text: str, now: int) -> None:
         self.count += 1
@@ -189,6 +219,16 @@ class Recorder(Probe):
                 found[each.source] = None
                 found[each.destination] = None
         return list(found)
+
+    def switches(self) -> list[str]:
+        """Those of `hosts` that frames went through without being sent or received there."""
+        ends: dict[str, None] = {}
+        for each in self.events:
+            if isinstance(each, Carried) and each.ethernet is not None:
+                ends[each.source] = None
+                ends[each.destination] = None
+        heard = {each.host for each in self.events if isinstance(each, (Sent, Received))}
+        return [name for name in ends if name not in heard]
 
     def flows(self, host: str) -> list[Flow]:
         """The host's connections, in the order in which they were first heard of."""

@@ -6,9 +6,13 @@ from typing import Final
 
 from netglass.probe import Flow, TcbSnapshot
 from netglass.times import NEVER
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import TcpSegment
 from netglass.wire.udp import UdpDatagram
+
+Packet = IpPacket | EthernetFrame
+"""What is seen: an IP packet, in a frame or not; of a frame without one (ARP) the frame itself."""
 
 UNKNOWN: Final = -1
 """A relative sequence number that has no known base."""
@@ -38,10 +42,10 @@ class PacketEvent(HostEvent):
 
     __slots__ = ("packet",)
 
-    def __init__(self, host: str, packet: IpPacket | None, time: int) -> None:
+    def __init__(self, host: str, packet: Packet | None, time: int) -> None:
         self.time = time
         self.host = host
-        self.packet: IpPacket | None = packet
+        self.packet: Packet | None = packet
 
     @property
     def segment(self) -> TcpSegment | None:
@@ -58,7 +62,7 @@ class Sent(PacketEvent):
 
     __slots__ = ("interface", "tcb")
 
-    def __init__(self, host: str, interface: str, packet: IpPacket, tcb: TcbSnapshot | None, time: int) -> None:
+    def __init__(self, host: str, interface: str, packet: Packet, tcb: TcbSnapshot | None, time: int) -> None:
         self.time = time
         self.host = host
         self.packet = packet
@@ -71,7 +75,7 @@ class Received(PacketEvent):
 
     __slots__ = ("interface",)
 
-    def __init__(self, host: str, interface: str, packet: IpPacket, time: int) -> None:
+    def __init__(self, host: str, interface: str, packet: Packet, time: int) -> None:
         self.time = time
         self.host = host
         self.packet = packet
@@ -91,15 +95,16 @@ class Done(PacketEvent):
 
 
 class Dropped(PacketEvent):
-    """`host` dropped a packet; `reason` is a counter's name."""
+    """`host` dropped a packet; `reason` is a counter's name. `unseen`: before anybody said that it was received."""
 
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "unseen")
 
-    def __init__(self, host: str, packet: IpPacket | None, reason: str, time: int) -> None:
+    def __init__(self, host: str, packet: Packet | None, reason: str, time: int, unseen: bool = False) -> None:
         self.time = time
         self.host = host
         self.packet = packet
         self.reason: str = reason
+        self.unseen: bool = unseen
 
 
 class StateChanged(HostEvent):
@@ -146,9 +151,9 @@ class QueueChanged(HostEvent):
 
 class Carried(Event):
     """A cable took a packet at `time`; it `arrives` at `destination`, or never (NEVER). `frame` has the bytes if the
-    cable made bytes of it."""
+    cable made bytes of it. `ethernet` is the frame on an Ethernet cable."""
 
-    __slots__ = ("arrives", "destination", "frame", "link", "note", "number", "packet", "source")
+    __slots__ = ("arrives", "destination", "ethernet", "frame", "link", "note", "number", "packet", "source")
 
     def __init__(
         self,
@@ -156,18 +161,20 @@ class Carried(Event):
         source: str,
         destination: str,
         number: int,
-        packet: IpPacket,
+        packet: Packet,
         frame: bytes | None,
         time: int,
         arrives: int,
         note: str,
+        ethernet: EthernetFrame | None = None,
     ) -> None:
         self.time = time
+        self.ethernet: EthernetFrame | None = ethernet
         self.link: str = link
         self.source: str = source
         self.destination: str = destination
         self.number: int = number
-        self.packet: IpPacket = packet
+        self.packet: Packet = packet
         self.frame: bytes | None = frame
         self.arrives: int = arrives
         self.note: str = note  # the fault that touched it, or ""
@@ -189,16 +196,16 @@ class Note(HostEvent):
         self.text: str = text
 
 
-def segment_of(packet: IpPacket | None) -> TcpSegment | None:
+def segment_of(packet: Packet | None) -> TcpSegment | None:
     if packet is None:
         return None
     payload = packet.payload
     return payload if isinstance(payload, TcpSegment) else None
 
 
-def flow_of(packet: IpPacket | None) -> Flow | None:
+def flow_of(packet: Packet | None) -> Flow | None:
     """(source, port, destination, port) of a TCP or UDP packet."""
-    if packet is None:
+    if not isinstance(packet, IpPacket):
         return None
     payload = packet.payload
     if isinstance(payload, (TcpSegment, UdpDatagram)):

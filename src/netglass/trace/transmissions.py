@@ -21,6 +21,7 @@ from netglass.trace.records import (
     Done,
     Dropped,
     Event,
+    Packet,
     Received,
     Sent,
     StateChanged,
@@ -28,7 +29,6 @@ from netglass.trace.records import (
     reverse,
     segment_of,
 )
-from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import ACK, FIN, RST, SYN, TcpSegment
 
 _FAR: Final = 1 << 26
@@ -101,7 +101,7 @@ class Transmission:
         return self.carried.destination
 
     @property
-    def packet(self) -> IpPacket:
+    def packet(self) -> Packet:
         return self.carried.packet
 
     @property
@@ -170,7 +170,9 @@ class _Joiner:
             made.sent_by = before.sent_by
             made.previous = before.previous
         else:
-            sent = self._take_sent(carried.source, packet)
+            if carried.ethernet is not None:
+                self._pass_switch(carried)
+            sent = self._take_sent(carried.source, packet, carried.ethernet is not None)
             if sent is None and carried.note:
                 sent = self._take_replaced(carried)
             made.sent_by = sent
@@ -181,10 +183,20 @@ class _Joiner:
         if not made.lost:
             self.coming.setdefault((carried.destination, carried.arrives), []).append(made)
 
-    def _take_sent(self, host: str, packet: IpPacket) -> Sent | None:
+    def _pass_switch(self, carried: Carried) -> None:
+        """A switch says nothing of what it receives: what it sends on has arrived."""
+        source = carried.source
+        for made in self.coming.get((source, carried.time), []):
+            if made.packet.payload is carried.packet.payload or made.carried.frame is not None:
+                self.passing.setdefault((source, id(carried.packet.payload)), made)
+
+    def _take_sent(self, host: str, packet: Packet, patient: bool = False) -> Sent | None:
+        """`patient`: others may wait still, until a MAC is known."""
         waiting = self.waiting.get(host, [])
         for place, sent in enumerate(waiting):
             if sent.packet is packet:
+                if patient:
+                    return waiting.pop(place)
                 # Those before it on the same interface were replaced on the way.
                 later = waiting[place + 1 :]
                 self.waiting[host] = [each for each in waiting[:place] if each.interface != sent.interface] + later
@@ -200,7 +212,7 @@ class _Joiner:
                 return waiting.pop(place)
         return None
 
-    def arrive(self, host: str, packet: IpPacket | None, time: int, order: int) -> Transmission | None:
+    def arrive(self, host: str, packet: Packet | None, time: int, order: int) -> Transmission | None:
         """The transmission that brought `packet` (None: bytes that are no packet) to `host` now."""
         coming = self.coming.get((host, time), [])
         for place, made in enumerate(coming):
@@ -213,12 +225,12 @@ class _Joiner:
                 return made
         return None if packet is None else self._return(host, packet, time, order)
 
-    def _note_arrival(self, made: Transmission, host: str, packet: IpPacket | None) -> None:
+    def _note_arrival(self, made: Transmission, host: str, packet: Packet | None) -> None:
         if packet is not None:
             self.arrived[host, id(packet)] = made
             self.passing[host, id(packet.payload)] = made
 
-    def _return(self, host: str, packet: IpPacket, time: int, order: int) -> Transmission | None:
+    def _return(self, host: str, packet: Packet, time: int, order: int) -> Transmission | None:
         """What a host sent to itself came back without a cable."""
         sent = self._take_sent(host, packet)
         if sent is None:
@@ -344,8 +356,8 @@ def join(events: Iterable[Event]) -> list[Transmission]:
 
 
 def _drop(joiner: _Joiner, event: Dropped, order: int) -> None:
-    if event.packet is None:
-        made = joiner.arrive(event.host, None, event.time, order)
+    if event.packet is None or (event.unseen and (event.host, id(event.packet)) not in joiner.arrived):
+        made = joiner.arrive(event.host, event.packet, event.time, order)
     else:
         made = joiner.arrived.get((event.host, id(event.packet)))
     if made is not None:
