@@ -16,10 +16,9 @@ from netglass.errnos import EBADF, EINVAL, ENOENT, EPERM
 from netglass.programs import descriptors
 from netglass.programs.descriptors import FIRST, Descriptors, active, checked, fail, nanoseconds, number_of, whom
 from netglass.programs.epoll import EPOLLEXCLUSIVE, EpollSet
-from netglass.programs.kernel import TaskWaker
 from netglass.sockets.description import Description
 from netglass.times import MICROSECOND, MILLISECOND, NEVER
-from netglass.world import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, Waker
+from netglass.world import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI
 
 _FD_SETSIZE: Final = 1024
 _TO_READ: Final = POLLIN | POLLHUP | POLLERR
@@ -84,7 +83,7 @@ def _wait(run: Descriptors, name: str, entries: list[_Entry], look: Callable[[],
         kernel.spin()
         return
     watched = [(entry.number, entry.description) for entry in entries if entry.description is not None]
-    waker: Waker = TaskWaker(kernel.current())
+    waker = kernel.current().waker
     for _, description in watched:
         description.watchers.append(waker)
     try:
@@ -323,7 +322,7 @@ class epoll:  # noqa: N801
         return self._sleep(run, watching, maxevents, deadline)
 
     def _sleep(self, run: Descriptors, watching: EpollSet, most: int, deadline: int) -> list[tuple[int, int]]:
-        waker = TaskWaker(run.kernel.current())
+        waker = run.kernel.current().waker
         watching.watchers.append(waker)
         try:
             while run.kernel.park(_Sleep("epoll", watching.watched), deadline):
