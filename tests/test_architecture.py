@@ -60,7 +60,7 @@ LAYERS: Final[dict[str, Layer]] = {
     "sync": Layer(
         frozenset({"programs", "errors"}), "locks that programs use: outside a run real ones, in it those of the kernel"
     ),
-    "experiments": Layer(TOOLS, "questions asked of the public API; no experiment needs another door"),
+    "experiments": Layer(TOOLS | {"sync"}, "questions asked of the public API; no experiment needs another door"),
     "explore": Layer(TOOLS, "exhaustive search over labs"),
     "packetdrill": Layer(TOOLS, "scripts over sockets and the lab"),
     "wirelab": Layer(TOOLS, "a real-time lab over devices"),

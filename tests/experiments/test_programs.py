@@ -182,3 +182,30 @@ def test_who_is_quick_enough_never_sees_it():
     assert outcome.figures["balances"]["giver first"] == {"Ann": 120, "Ben": 80}
     assert "hard to find" in outcome.answer
     assert not outcome.diagram
+
+
+# -- mutex-kinds
+
+
+def test_the_kinds_differ_in_what_their_owner_may_do_again():
+    found = figures("mutex-kinds")
+    assert {kind: each["twice"] for kind, each in found.items()} == {
+        "timed": "waits for ever",
+        "recursive": "locked again, free after two unlocks",
+        "errorcheck": "EDEADLK",
+        "adaptive": "waits for ever",
+    }
+    assert {each["anothers"] for each in found.values()} == {"EPERM"}
+    assert {each["in_time"] for each in found.values()} == {"gives up after 500 ms"}
+
+
+def test_an_adaptive_mutex_does_not_sleep_at_short_work():
+    found = figures("mutex-kinds")
+    assert {kind: each["naps_at_short_work"] for kind, each in found.items()} == {
+        "timed": 1,
+        "recursive": 1,
+        "errorcheck": 1,
+        "adaptive": 0,
+    }
+    assert {each["naps_at_long_work"] for each in found.values()} == {1}
+    assert figures("mutex-kinds", turns=500)["adaptive"]["naps_at_short_work"] == 1  # a hundred tries were too few

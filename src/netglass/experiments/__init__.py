@@ -67,11 +67,14 @@ PROGRAMS: Final = (
     "chat_poll",
     "epoll_edge_level",
     "epoll_thread_pool",
+    "mutex_kinds",
     "deadlock",
 )
 SERVICES: Final = ("ftp_active", "ftp_passive", "smtp", "dns", "http_session", "html_and_xml")
 
-NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *PROGRAMS, *SERVICES))
+BELOW: Final = ("multicast", "igmp_leave")
+
+NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *PROGRAMS, *SERVICES, *BELOW))
 
 
 def by_name(name: str) -> Experiment:

@@ -12,11 +12,10 @@ call, one that must be waited for is.
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from netglass import errnos
 from netglass.programs import current, descriptors, locks, select, socket
 from netglass.programs.kernel import Task
 from netglass.programs.patches import Patch
@@ -204,7 +203,7 @@ class CallLog:
         if call.name == "close":
             self._peers.pop(call.number, None)
         if call.name == "lock":
-            if not call.slept:
+            if not call.naps:
                 self.calls.remove(call)  # it was free
         elif call.host in self.notes and call.tells():
             _note(task, str(call))
@@ -261,4 +260,4 @@ def _error_name(error: BaseException) -> str:
     number = error.errno if isinstance(error, OSError) else None
     if number is None:
         return type(error).__name__
-    return errno.errorcode.get(number, os.strerror(number))
+    return errnos.name(number)
