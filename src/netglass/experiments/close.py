@@ -6,33 +6,14 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import lasting, states_from, stayed, way
-from netglass.experiments.scene import RTT, Scene, noted
-from netglass.lab.io import Io
-from netglass.lab.process import Steps
+from netglass.experiments.scene import RTT, Scene, call_and_close, noted, serve_until_closed
 from netglass.times import human
-
-
-def serve(io: Io, work: str) -> Steps:
-    listener = io.listen(80)
-    stream = yield from listener.accept()
-    yield from stream.receive_all()
-    io.note("recv() returns 0")
-    yield from io.sleep(work)
-    io.note("close()")
-    stream.close()
-
-
-def call(io: Io) -> Steps:
-    stream = yield from io.connect("server", 80)
-    yield from io.sleep("1 s")
-    io.note("close()")
-    stream.close()
 
 
 def run(rtt: str, work: str) -> Outcome:
     scene = Scene(rtt)
-    scene.server.spawn(serve, work)
-    scene.client.spawn(call)
+    scene.server.spawn(serve_until_closed, work)
+    scene.client.spawn(call_and_close)
     scene.net.run()
     trace = scene.trace
     start = noted(trace, "client", "close()")

@@ -6,27 +6,20 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Part
 from netglass.experiments.measure import states_from, stayed, way
-from netglass.experiments.scene import RTT, Scene, noted
+from netglass.experiments.scene import RTT, Scene, close_first, close_second, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
 from netglass.times import human
 
 
 def serve(io: Io) -> Steps:
-    listener = io.listen(80)
-    stream = yield from listener.accept()
-    yield from io.sleep("1 s")
-    io.note("close()")
-    stream.close()
+    stream = yield from io.listen(80).accept()
+    yield from close_first(io, stream)
 
 
 def call(io: Io) -> Steps:
     stream = yield from io.connect("server", 80)
-    yield from stream.receive_all()
-    io.note("recv() returns 0")
-    yield from io.sleep("100 ms")
-    io.note("close()")
-    stream.close()
+    yield from close_second(io, stream, "100 ms")
 
 
 def run(rtt: str) -> Outcome:

@@ -6,34 +6,17 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import durations, states_from, stayed, way
-from netglass.experiments.scene import RTT, Scene, noted
-from netglass.lab.io import Io
-from netglass.lab.process import Steps
+from netglass.experiments.scene import RTT, Scene, call_and_close, noted, serve_until_closed
 from netglass.network.faults import drop
 from netglass.network.match import fin
 from netglass.times import human
 
 
-def serve(io: Io) -> Steps:
-    listener = io.listen(80)
-    stream = yield from listener.accept()
-    yield from stream.receive_all()
-    io.note("recv() returns 0")
-    stream.close()
-
-
-def call(io: Io) -> Steps:
-    stream = yield from io.connect("server", 80)
-    yield from io.sleep("1 s")
-    io.note("close()")
-    stream.close()
-
-
 def run(rtt: str, losses: int) -> Outcome:
     faults = [drop(fin.from_("client"), times=losses)]
     scene = Scene(rtt, faults)
-    scene.server.spawn(serve)
-    scene.client.spawn(call)
+    scene.server.spawn(serve_until_closed)
+    scene.client.spawn(call_and_close)
     scene.net.run()
     trace = scene.trace
     start = noted(trace, "client", "close()")

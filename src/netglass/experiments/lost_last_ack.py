@@ -6,37 +6,18 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import durations, entered, states_from, stayed
-from netglass.experiments.scene import RTT, Scene, noted
-from netglass.lab.io import Io
-from netglass.lab.process import Steps
+from netglass.experiments.scene import RTT, Scene, call_and_close, noted, serve_until_closed
 from netglass.network.faults import drop
 from netglass.network.match import pure_ack
 from netglass.times import human
-
-
-def serve(io: Io) -> Steps:
-    listener = io.listen(80)
-    stream = yield from listener.accept()
-    yield from stream.receive_all()
-    io.note("recv() returns 0")
-    yield from io.sleep("100 ms")
-    io.note("close()")
-    stream.close()
-
-
-def call(io: Io) -> Steps:
-    stream = yield from io.connect("server", 80)
-    yield from io.sleep("1 s")
-    io.note("close()")
-    stream.close()
 
 
 def run(rtt: str, losses: int) -> Outcome:
     # The client sends pure ACKs twice: the third segment of the handshake, and the one that answers the server's FIN.
     faults = [drop(pure_ack.from_("client"), nth=2, times=losses)]
     scene = Scene(rtt, faults)
-    scene.server.spawn(serve)
-    scene.client.spawn(call)
+    scene.server.spawn(serve_until_closed, "100 ms")
+    scene.client.spawn(call_and_close)
     scene.net.run()
     trace = scene.trace
     start = noted(trace, "client", "close()")

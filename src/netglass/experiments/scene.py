@@ -141,6 +141,34 @@ def receive(io: Io, stream: Stream, timeout: int | str | None = None) -> Generat
     return text
 
 
+def serve_until_closed(io: Io, work: int | str = 0) -> Steps:
+    """A server whose one client closes first."""
+    stream = yield from io.listen(80).accept()
+    yield from close_second(io, stream, work)
+
+
+def call_and_close(io: Io) -> Steps:
+    """A client that connects and closes."""
+    stream = yield from io.connect("server", 80)
+    yield from close_first(io, stream)
+
+
+def close_first(io: Io, stream: Stream) -> Steps:
+    """Closes after a second: the handshake is out of the picture then."""
+    yield from io.sleep("1 s")
+    io.note("close()")
+    stream.close()
+
+
+def close_second(io: Io, stream: Stream, work: int | str = 0) -> Steps:
+    """Reads until the other end closes, works for a while, and closes too."""
+    yield from stream.receive_all()
+    io.note("recv() returns 0")
+    yield from io.sleep(work)
+    io.note("close()")
+    stream.close()
+
+
 def error_name(error: OSError) -> str:
     """As "ECONNREFUSED"."""
     return errnos.name(error.errno or 0)

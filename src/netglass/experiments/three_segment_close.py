@@ -6,31 +6,24 @@ from typing import Any
 
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import after, states_from, stayed, way
-from netglass.experiments.scene import RTT, Scene, noted
+from netglass.experiments.scene import RTT, Scene, close_first, close_second, noted
 from netglass.lab.io import Io
 from netglass.lab.process import Steps
 from netglass.times import duration, human
 
 
 def serve(io: Io, work: str) -> Steps:
-    listener = io.listen(80)
-    stream = yield from listener.accept()
+    stream = yield from io.listen(80).accept()
     yield from stream.receive()
     yield from stream.send(b"answer")
-    yield from stream.receive_all()
-    io.note("recv() returns 0")
-    yield from io.sleep(work)
-    io.note("close()")
-    stream.close()
+    yield from close_second(io, stream, work)
 
 
 def call(io: Io) -> Steps:
     stream = yield from io.connect("server", 80)
     yield from stream.send(b"question")
     yield from stream.receive()
-    yield from io.sleep("1 s")
-    io.note("close()")
-    stream.close()
+    yield from close_first(io, stream)
 
 
 def run(rtt: str, work: str) -> Outcome:

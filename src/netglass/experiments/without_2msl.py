@@ -7,7 +7,7 @@ from typing import Any
 from netglass import errnos
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import durations, lasting, states_from, stayed
-from netglass.experiments.scene import RTT, Scene, noted
+from netglass.experiments.scene import RTT, Scene, call_and_close, noted
 from netglass.host.config import HostConfig
 from netglass.lab.io import Io, Stream
 from netglass.lab.process import Steps
@@ -39,20 +39,13 @@ def pending_error(io: Io, stream: Stream) -> str:
     return errnos.name(number) if number else ""
 
 
-def call(io: Io) -> Steps:
-    stream = yield from io.connect("server", 80)
-    yield from io.sleep("1 s")
-    io.note("close()")
-    stream.close()
-
-
 def play(rtt: str, msl: str) -> tuple[Recorder, str]:
     """The recording, and the error that the server's application found in the end."""
     config = HostConfig()
     config.tcp.msl = duration(msl)
     scene = Scene(rtt, [drop(pure_ack.from_("client"), nth=2)], client=config)
     program = scene.server.spawn(serve)
-    scene.client.spawn(call)
+    scene.client.spawn(call_and_close)
     scene.net.run()
     return scene.trace, str(program.result)
 
