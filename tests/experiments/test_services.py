@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from netglass.experiments import by_name
 from netglass.experiments.experiment import Outcome
 from netglass.times import MILLISECOND, SECOND
+from netglass.trace import write_pcapng
 
 MS = MILLISECOND
 
@@ -233,3 +236,25 @@ def test_chunks_are_sent_when_they_are_made() -> None:
         each.time for each in slow.parts[0].trace.notes("server", "words") if each.text in ('"7"', '"0"')
     ]
     assert ended - began > 8 * SECOND - 100 * MS
+
+
+# -- all of them
+
+
+@pytest.mark.tshark
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("ftp-active", "ftp.active.port"),
+        ("ftp-passive", "ftp.response.code == 227"),
+        ("smtp", "smtp.req.command == rcpt"),
+        ("dns", "dns.flags.rcode == 3"),
+        ("http-session", "http.set_cookie"),
+        ("html-and-xml", "http.transfer_encoding == chunked"),
+    ],
+)
+def test_wireshark_knows_the_protocol(name: str, shown: str, tmp_path: Path) -> None:
+    path = tmp_path / "capture.pcapng"
+    write_pcapng(show(name).parts[0].trace, path, "client")
+    command = ["tshark", "-r", str(path), "-Y", shown, "-T", "fields", "-e", "frame.number"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
