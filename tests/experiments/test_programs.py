@@ -209,3 +209,39 @@ def test_an_adaptive_mutex_does_not_sleep_at_short_work():
     }
     assert {each["naps_at_long_work"] for each in found.values()} == {1}
     assert figures("mutex-kinds", turns=500)["adaptive"]["naps_at_short_work"] == 1  # a hundred tries were too few
+
+
+# -- netstat
+
+
+def netstat_at(at):
+    found = figures("netstat", at=at)
+    return {(each["Local Address"], each["Foreign Address"]): each for each in found["lines"]}, found
+
+
+def test_netstat_shows_half_open_connections_and_what_else_there_is():
+    lines, found = netstat_at("1s")
+    half_open = lines["10.0.0.1:80", "10.0.0.200:40009"]
+    assert (half_open["State"], half_open["Timer"]) == ("SYN_RECV", "on (0.51/0/0)")  # 1 s after its SYN-ACK
+    assert found["half_open"] == 1
+    assert set(found["states"]) == {
+        *("LISTEN", "SYN_RECV", "SYN_SENT", "ESTABLISHED"),
+        *("CLOSE_WAIT", "LAST_ACK", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT"),
+    }
+    unread = lines["10.0.0.1:80", "10.0.0.2:40002"]
+    assert (unread["State"], unread["Recv-Q"]) == ("ESTABLISHED", "6")  # b"unread"
+    full = lines["10.0.0.1:83", "10.0.0.2:40007"]
+    assert int(full["Send-Q"]) > 100_000
+    assert full["Timer"].startswith("probe")
+    assert lines["0.0.0.0:90", "0.0.0.0:*"]["Recv-Q"] == "1"  # ready for accept()
+    assert lines["0.0.0.0:53", "0.0.0.0:*"]["Proto"] == "udp"
+
+
+def test_lines_of_netstat_go_as_their_timers_do():
+    lines, _ = netstat_at("30s")
+    assert lines["10.0.0.1:81", "10.0.0.2:40003"]["Timer"] == "timewait (30.05/0/0)"
+    lines, found = netstat_at("2min")
+    assert found["half_open"] == 0  # given up after 63 s
+    assert not {"TIME_WAIT", "FIN_WAIT2", "SYN_RECV"} & set(found["states"])
+    assert lines["10.0.0.1:80", "10.0.0.2:40001"]["State"] == "CLOSE_WAIT"  # its program never closes
+    assert "SYN_SENT" not in netstat_at("3min")[1]["states"]  # ETIMEDOUT after 131 s

@@ -59,6 +59,7 @@ RELIABLE: Final = (
     "delayed_ack_and_nagle",
     "keepalive_dead_peer",
     "states",
+    "netstat",
 )
 FLOOD: Final = ("syn_flood",)
 PROGRAMS: Final = (
