@@ -37,6 +37,7 @@ from netglass.sockets.constants import (
     SOL_SOCKET,
 )
 from netglass.wire.address import parse
+from netglass.wire.checksum import checksum, ones_sum
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import UDP, IpPacket
 from netglass.wire.packet import decode_packet, packet_bytes
@@ -206,7 +207,12 @@ def test_ping():
     pair = Pair()
     calls = pair.a.sockets
     ping = calls.socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)
-    echo = bytes([8, 0, 0, 0]) + pack(">HH", 77, 1) + b"payload"
+    wrong = bytes([8, 0, 0, 0]) + pack(">HH", 77, 1) + b"payload"  # the checksum is the program's business (raw(7))
+    assert calls.sendto(ping, wrong, ("10.0.0.2", 0), pair.now) == len(wrong)
+    pair.run()
+    assert pair.b.host.counters.counts == {"icmp-checksum": 1}
+    pair.sent.clear()
+    echo = bytes([8, 0]) + pack(">H", checksum(ones_sum(wrong))) + wrong[4:]
     assert calls.sendto(ping, echo, ("10.0.0.2", 0), pair.now) == len(echo)
     pair.run()
     assert isinstance(pair.sent[0].payload, IcmpMessage), "every probe sees what it is"

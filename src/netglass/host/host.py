@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import deque
 
 from netglass.counters import Counters
-from netglass.errnos import ENODEV
+from netglass.errnos import EADDRINUSE, ENODEV
 from netglass.errors import MisuseError, WireError
 from netglass.host.config import HostConfig
 from netglass.host.demux import Demux
@@ -35,7 +35,7 @@ from netglass.host.schedule import Schedule
 from netglass.host.table import SocketEntry, sockets
 from netglass.host.tcp_calls import TcpCalls
 from netglass.host.udp_calls import UdpCalls
-from netglass.ip.raw import RawPort
+from netglass.ip.raw import PingPort, RawPort
 from netglass.neighbor.config import NeighborConfig
 from netglass.neighbor.ethernet import Ethernet
 from netglass.neighbor.port import EthernetPort, Outgoing
@@ -47,7 +47,7 @@ from netglass.tcp.listener import Listener
 from netglass.udp.port import UdpPort
 from netglass.wire.checksum import Buffer
 from netglass.wire.ethernet import EthernetFrame, decode_frame
-from netglass.wire.ip import IpPacket
+from netglass.wire.ip import ICMP, ICMPV6, IpPacket
 from netglass.world import Endpoint
 
 
@@ -356,6 +356,20 @@ class Host:
     def open_raw(self, protocol: int, version: int, now: int) -> RawPort:
         """Copies of all packets of `protocol` that are for us; `version` 4, 6, or 0 for both."""
         port = RawPort(protocol, version)
+        self._demux.raw.setdefault(protocol, []).append(port)
+        return port
+
+    def open_ping(self, ident: int, version: int, now: int) -> PingPort | int:
+        """A port for the replies to echo requests with this identifier, 0: any free one; or -EADDRINUSE."""
+        protocol = ICMP if version == 4 else ICMPV6
+        taken = {each.ident for each in self._demux.raw.get(protocol, []) if isinstance(each, PingPort)}
+        if ident in taken or len(taken) == 65535:
+            return -EADDRINUSE
+        if ident == 0:
+            ident = 1 + self.rng.stream("ping", version).keyed(len(taken)).below(65535)
+            while ident in taken:
+                ident = ident % 65535 + 1
+        port = PingPort(protocol, version, ident)
         self._demux.raw.setdefault(protocol, []).append(port)
         return port
 

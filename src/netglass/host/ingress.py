@@ -26,6 +26,7 @@ from netglass.host.icmp import (
     UNKNOWN_OPTION,
     UNKNOWN_OPTION_TO_MANY,
     IcmpSender,
+    Quote,
     errno_of,
     is_error,
     next_hop_mtu,
@@ -139,7 +140,12 @@ class Ingress:
         segment = packet.payload
         # A source address of ours comes from outside only if it is forged, raw ports get copies, and options are looked
         # at: all of these take the long way.
-        if isinstance(segment, TcpSegment) and not self._raw and not packet.options and packet.source not in egress.addresses:
+        if (
+            isinstance(segment, TcpSegment)
+            and not self._raw
+            and not packet.options
+            and packet.source not in egress.addresses
+        ):
             connection = self._connections.get(
                 (packet.destination, segment.destination_port, packet.source, segment.source_port)
             )
@@ -210,7 +216,7 @@ class Ingress:
             self.forwarded += 1
 
     def _receive_membership(self, packet: IpPacket, interface: Interface, now: int) -> None:
-        copied = bool(self._raw) and self._deliver_raw(packet)
+        copied = bool(self._raw) and self._deliver_raw(packet, interface)
         try:
             message = read_membership(packet)
         except WireError as error:
@@ -320,7 +326,7 @@ class Ingress:
         if packet is None:
             return
         payload = packet.payload
-        copied = bool(self._raw) and self._deliver_raw(packet)
+        copied = bool(self._raw) and self._deliver_raw(packet, interface)
         if isinstance(payload, TcpSegment):
             self._deliver_segment(packet, payload, now)
         elif isinstance(payload, UdpDatagram):
@@ -341,7 +347,7 @@ class Ingress:
             return
         # TCP is between two ends (RFC 1122 §4.2.3.10), and a broadcast echo request amplifies (RFC 1122 §3.2.2.6
         # lets us be silent).
-        copied = bool(self._raw) and self._deliver_raw(packet)
+        copied = bool(self._raw) and self._deliver_raw(packet, interface)
         payload = packet.payload
         takers = 0
         if isinstance(payload, UdpDatagram):
@@ -364,13 +370,13 @@ class Ingress:
         else:
             self._egress.drop(packet, "ip-no-taker-for-broadcast", now)
 
-    def _deliver_raw(self, packet: IpPacket) -> bool:
+    def _deliver_raw(self, packet: IpPacket, interface: Interface) -> bool:
         """A copy for each raw port that takes it. True if any did."""
         taken = False
         for port in self._raw.get(packet.protocol, ()):
             if not port.takes(packet):
                 continue
-            if port.deliver(packet):
+            if port.deliver(packet, interface.name):
                 taken = True
                 self._schedule.mark(port)
             else:
@@ -510,7 +516,18 @@ class Ingress:
             if port.receive_error(errno, hard):
                 self._schedule.mark(port)
             return ""
-        return "icmp-no-socket"
+        return self._tell_raw(quote, errno, hard, mtu, now)
+
+    def _tell_raw(self, quote: Quote, errno: int, hard: bool, mtu: int, now: int) -> str:
+        """An error about a packet of a raw or a ping socket."""
+        if mtu:
+            self._egress.learn_mtu(quote.destination, mtu, now)
+        told = False
+        for port in self._raw.get(quote.protocol, ()):
+            if port.sent(quote.destination, quote.seq) and port.receive_error(errno, hard or mtu > 0):
+                self._schedule.mark(port)
+                told = True
+        return "" if told or mtu else "icmp-no-socket"
 
     def _take_redirect(self, sender: bytes, message: IcmpMessage, now: int) -> str:
         """RFC 1122 §3.2.2.2: from the router that we use, to one on the same link; what it says is for one

@@ -147,7 +147,6 @@ class UdpCalls:
         return error if error else size
 
     def _send_to_group(self, port: UdpPort, payload: bytes, group: bytes, group_port: int, now: int) -> int:
-        egress = self._egress
         interface = self._group_interface(port, group, now)
         if interface is None:
             return -ENETUNREACH
@@ -186,4 +185,7 @@ class UdpCalls:
 
     def _packet(self, port: UdpPort, source: bytes, payload: bytes, to: bytes, to_port: int, ttl: int) -> IpPacket:
         datagram = UdpDatagram(port.local_port, to_port, payload)
-        return IpPacket(source, to, UDP, datagram, ttl, port.tos, self._egress.next_ident(to))
+        packet = IpPacket(source, to, UDP, datagram, ttl, port.tos, self._egress.next_ident(to))
+        if port.ip_options and len(to) == 4:
+            packet.options = port.ip_options
+        return packet

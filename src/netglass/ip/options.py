@@ -59,6 +59,12 @@ def fault_of(packet: IpPacket, on_the_way: bool) -> Fault | None:
 # -- IPv4
 
 
+def is_malformed(options: bytes) -> bool:
+    """True for IPv4 options that nobody may send. A source route is well formed."""
+    fault = _fault_4(options)
+    return fault is not None and fault.reason == "ip-option-malformed"
+
+
 def _fault_4(options: bytes) -> Fault | None:
     at = 0
     while at < len(options) and options[at] != _END_4:

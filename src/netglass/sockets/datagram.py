@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import Final
 
 from netglass.errnos import (
@@ -22,26 +21,22 @@ from netglass.sockets.constants import (
     AF_INET,
     AF_INET6,
     FIONREAD,
+    IP_MTU_DISCOVER,
     IP_MULTICAST_IF,
     IP_MULTICAST_LOOP,
     IP_MULTICAST_TTL,
-    IP_PKTINFO,
-    IP_RECVTOS,
-    IP_RECVTTL,
+    IP_OPTIONS,
     IP_TOS,
     IP_TTL,
     IPPROTO_IP,
     IPPROTO_IPV6,
     IPPROTO_UDP,
-    IPV6_HOPLIMIT,
+    IPV6_DONTFRAG,
+    IPV6_MTU_DISCOVER,
     IPV6_MULTICAST_ALL,
     IPV6_MULTICAST_HOPS,
     IPV6_MULTICAST_IF,
     IPV6_MULTICAST_LOOP,
-    IPV6_PKTINFO,
-    IPV6_RECVHOPLIMIT,
-    IPV6_RECVPKTINFO,
-    IPV6_RECVTCLASS,
     IPV6_TCLASS,
     IPV6_UNICAST_HOPS,
     IPV6_V6ONLY,
@@ -62,10 +57,11 @@ from netglass.sockets.constants import (
     SOCK_DGRAM,
     SOL_SOCKET,
 )
-from netglass.sockets.description import MULTICAST_ALL, Control, Description, Message
+from netglass.sockets.control import control_of
+from netglass.sockets.description import MULTICAST_ALL, Description, Message
 from netglass.sockets.group_options import action_of, change_membership
-from netglass.sockets.options import Rule, key
-from netglass.udp.port import ReceivedDatagram, UdpPort
+from netglass.sockets.options import Rule, key, options_in
+from netglass.udp.port import UdpPort
 from netglass.wire.checksum import Buffer
 from netglass.world import POLLHUP, POLLIN, POLLOUT, POLLRDHUP
 
@@ -76,15 +72,14 @@ _TTL: Final = key(IPPROTO_IP, IP_TTL)
 _TOS: Final = key(IPPROTO_IP, IP_TOS)
 _HOPS: Final = key(IPPROTO_IPV6, IPV6_UNICAST_HOPS)
 _TCLASS: Final = key(IPPROTO_IPV6, IPV6_TCLASS)
+_MTU_DISCOVER: Final = key(IPPROTO_IP, IP_MTU_DISCOVER)
+_MTU_DISCOVER_6: Final = key(IPPROTO_IPV6, IPV6_MTU_DISCOVER)
+_DONTFRAG_6: Final = key(IPPROTO_IPV6, IPV6_DONTFRAG)
 _MULTICAST_TTL: Final = key(IPPROTO_IP, IP_MULTICAST_TTL)
 _MULTICAST_LOOP: Final = key(IPPROTO_IP, IP_MULTICAST_LOOP)
 _MULTICAST_HOPS: Final = key(IPPROTO_IPV6, IPV6_MULTICAST_HOPS)
 _MULTICAST_LOOP_6: Final = key(IPPROTO_IPV6, IPV6_MULTICAST_LOOP)
 _MULTICAST_ALL_6: Final = key(IPPROTO_IPV6, IPV6_MULTICAST_ALL)
-
-_PKTINFO: Final = Struct("<i4s4s")
-_PKTINFO_6: Final = Struct("<16si")
-_INT: Final = Struct("<i")
 
 
 class DatagramSocket(Description):
@@ -226,44 +221,13 @@ class DatagramSocket(Description):
         sender = show_address(self.family, datagram.source, datagram.source_port)
         message = Message(data[:size] if told else data, sender, told, len(data))
         if self.values:
-            message.control = self._control(datagram)
+            message.control = control_of(self, datagram.destination, datagram.ttl, datagram.tos, datagram.interface)
         return message
 
     def _nothing(self, ended: bool, flags: int) -> Message | int:
         # After shutdown(SHUT_RD) Linux ends the sleep of a blocking call with nothing; one that does not wait: EAGAIN.
         waits = self.blocking and not flags & MSG_DONTWAIT
         return Message(b"", None) if ended and waits else -EAGAIN
-
-    def _control(self, datagram: ReceivedDatagram) -> Control:
-        """The ancillary data that was asked for (ip(7), RFC 3542 §6)."""
-        control: Control = []
-        if self.family == AF_INET6:
-            if self.flag(IPPROTO_IPV6, IPV6_RECVPKTINFO):
-                control.append((IPPROTO_IPV6, IPV6_PKTINFO, self._pktinfo_6(datagram)))
-            if self.flag(IPPROTO_IPV6, IPV6_RECVHOPLIMIT):
-                control.append((IPPROTO_IPV6, IPV6_HOPLIMIT, _INT.pack(datagram.ttl)))
-            if self.flag(IPPROTO_IPV6, IPV6_RECVTCLASS):
-                control.append((IPPROTO_IPV6, IPV6_TCLASS, _INT.pack(datagram.tos)))
-        if len(datagram.destination) == 4:
-            if self.flag(IPPROTO_IP, IP_PKTINFO):
-                index = self._index(datagram)
-                value = _PKTINFO.pack(index, datagram.destination, datagram.destination)
-                control.append((IPPROTO_IP, IP_PKTINFO, value))
-            if self.flag(IPPROTO_IP, IP_RECVTTL):
-                control.append((IPPROTO_IP, IP_TTL, _INT.pack(datagram.ttl)))
-            if self.flag(IPPROTO_IP, IP_RECVTOS):
-                control.append((IPPROTO_IP, IP_TOS, bytes([datagram.tos])))
-        return control
-
-    def _pktinfo_6(self, datagram: ReceivedDatagram) -> bytes:
-        destination = datagram.destination
-        if len(destination) == 4:
-            destination = bytes(10) + b"\xff\xff" + destination
-        return _PKTINFO_6.pack(destination, self._index(datagram))
-
-    def _index(self, datagram: ReceivedDatagram) -> int:
-        interface = self.host.interfaces.get(datagram.interface)
-        return interface.index if interface is not None else 0
 
     # -- closing
 
@@ -332,6 +296,8 @@ class DatagramSocket(Description):
             if isinstance(port, int):
                 return port
             return change_membership(self.host, port, level, option, action, value, now)
+        if level == IPPROTO_IP and option == IP_OPTIONS:
+            return self._set_ip_options(value, now)
         if level == IPPROTO_IP and option == IP_MULTICAST_IF:
             return self._multicast_interface(value, now)
         if level == IPPROTO_IPV6 and option == IPV6_MULTICAST_IF and self.family == AF_INET6:
@@ -358,6 +324,22 @@ class DatagramSocket(Description):
         if named in (_MULTICAST_TTL, _MULTICAST_HOPS):
             return 1 if number < 0 else number
         return number
+
+    def option(self, level: int, option: int, size: int, now: int) -> bytes | int:
+        if level == IPPROTO_IP and option == IP_OPTIONS and size >= 0:
+            return self.port.ip_options[:size] if self.port is not None else b""
+        return super().option(level, option, size, now)
+
+    def _set_ip_options(self, value: int | bytes, now: int) -> int:
+        """What goes with every IPv4 datagram, in RFC 791's form."""
+        options = options_in(value)
+        if options is None:
+            return -EINVAL
+        port = self._bound(now)
+        if isinstance(port, int):
+            return port
+        port.ip_options = options
+        return 0
 
     def _multicast_interface(self, value: int | bytes, now: int) -> int:
         """IP_MULTICAST_IF: a local address (`struct in_addr`, or the second word of ip_mreqn, whose third is the
@@ -404,6 +386,12 @@ def _configure(port: UdpPort, named: int, number: int) -> None:
         port.multicast_ttl_hops = 1 if number < 0 else number
     elif named in (_MULTICAST_LOOP, _MULTICAST_LOOP_6):
         port.multicast_loop = number != 0
+    elif named == _MTU_DISCOVER:
+        port.mtu_discover = number
+    elif named == _MTU_DISCOVER_6:
+        port.mtu_discover_6 = number
+    elif named == _DONTFRAG_6:
+        port.dont_fragment_6 = number != 0
     elif named == MULTICAST_ALL:
         port.multicast_all_4 = number != 0
     elif named == _MULTICAST_ALL_6:

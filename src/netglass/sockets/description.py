@@ -186,7 +186,7 @@ class Description(Waker):
         refused = rule.refusal(self._kind_bit(), number)
         if refused < 0:
             return refused
-        if rule.kept_only:
+        if rule.kept_only & self._kind_bit():
             self.host.counters.add("socket-option-without-effect")
         return self.apply(named, rule.fitted(number), now)
 

@@ -11,6 +11,7 @@ from struct import Struct
 from typing import Final
 
 from netglass.errnos import EDOM, EINVAL, ENOPROTOOPT, EOPNOTSUPP
+from netglass.ip.options import is_malformed
 from netglass.sockets.constants import (
     INT_MAX,
     IP_BIND_ADDRESS_NO_PORT,
@@ -129,7 +130,7 @@ class Rule:
         self.most: int = most
         self.errno: int = errno
         self.elsewhere: int = ENOPROTOOPT  # for a kind of socket that has the option only to read
-        self.kept_only: bool = False  # it changes nothing here: it is remembered, and counted
+        self.kept_only: int = 0  # kinds for which it changes nothing here: it is remembered, and counted
 
     def refusal(self, kind: int, number: int) -> int:
         """0, or the negative errno with which Linux turns `number` down."""
@@ -175,9 +176,9 @@ def _fixed(kinds: int = ALL, default: int = 0, errno: int = ENOPROTOOPT) -> Rule
     return Rule(kinds, _FIXED, default, 0, 0, errno)
 
 
-def _kept(rule: Rule) -> Rule:
-    """An option without an effect on this stack."""
-    rule.kept_only = True
+def _kept(rule: Rule, kinds: int = ALL) -> Rule:
+    """An option without an effect on this stack, or on these kinds of socket."""
+    rule.kept_only = kinds
     return rule
 
 
@@ -243,7 +244,7 @@ _IP: Final[dict[int, Rule]] = {
     IP_RECVOPTS: _kept(_flag()),
     IP_RETOPTS: _kept(_flag()),
     IP_PKTINFO: _flag(),
-    IP_MTU_DISCOVER: _kept(_within(0, IP_PMTUDISC_OMIT, default=1)),
+    IP_MTU_DISCOVER: _kept(_within(0, IP_PMTUDISC_OMIT, default=1), STREAM),
     IP_RECVERR: _kept(_flag()),
     IP_RECVTTL: _flag(),
     IP_RECVTOS: _flag(),
@@ -263,12 +264,12 @@ _IPV6: Final[dict[int, Rule]] = {
     IPV6_MULTICAST_HOPS: _within(-1, 255, MESSAGES, default=1),
     IPV6_MULTICAST_LOOP: _within(0, 1, default=1),
     IPV6_MULTICAST_ALL: _flag(default=1),
-    IPV6_MTU_DISCOVER: _kept(_within(0, IP_PMTUDISC_OMIT, default=1)),
+    IPV6_MTU_DISCOVER: _kept(_within(0, IP_PMTUDISC_OMIT, default=1), STREAM | RAW),
     IPV6_RECVERR: _kept(_flag()),
     IPV6_V6ONLY: _flag(),
     IPV6_RECVPKTINFO: _flag(),
     IPV6_RECVHOPLIMIT: _flag(),
-    IPV6_DONTFRAG: _kept(_flag()),
+    IPV6_DONTFRAG: _kept(_flag(), STREAM | RAW),
     IPV6_RECVTCLASS: _flag(),
     IPV6_TCLASS: _within(-1, 255),
 }
@@ -294,6 +295,14 @@ def number_in(level: int, value: int | bytes) -> int | None:
     if level == IPPROTO_IP:
         return value[0] if value else 0
     return None
+
+
+def options_in(value: int | bytes) -> bytes | None:
+    """IP_OPTIONS: at most 40 bytes, filled up to a multiple of four; None if they are malformed (-EINVAL)."""
+    if isinstance(value, int) or len(value) > 40:
+        return None
+    options = value + bytes(-len(value) % 4)
+    return None if is_malformed(options) else options
 
 
 def number_out(level: int, number: int, size: int) -> bytes:

@@ -49,6 +49,8 @@ from netglass.sockets.constants import (
     FIOCLEX,
     FIONBIO,
     FIONCLEX,
+    IPPROTO_ICMP,
+    IPPROTO_ICMPV6,
     IPPROTO_IP,
     IPPROTO_TCP,
     IPPROTO_UDP,
@@ -69,7 +71,7 @@ from netglass.sockets.constants import (
 from netglass.sockets.datagram import DatagramSocket
 from netglass.sockets.description import Description, Message
 from netglass.sockets.options import key
-from netglass.sockets.raw import RawSocket
+from netglass.sockets.raw import PingSocket, RawSocket
 from netglass.sockets.stream import StreamSocket
 from netglass.times import NEVER
 from netglass.wire.checksum import Buffer
@@ -120,6 +122,8 @@ class Sockets:
                 return -EPROTONOSUPPORT
             return self.adopt(StreamSocket(self.host, family), bits)
         if kind == SOCK_DGRAM:
+            if protocol == (IPPROTO_ICMP if family == AF_INET else IPPROTO_ICMPV6):
+                return self.adopt(PingSocket(self.host, family, protocol), bits)
             if protocol not in (IPPROTO_IP, IPPROTO_UDP):
                 return -EPROTONOSUPPORT
             return self.adopt(DatagramSocket(self.host, family), bits)

@@ -47,6 +47,7 @@ class UdpPort(Endpoint):
         "broadcast",
         "dont_fragment_6",
         "error",
+        "ip_options",
         "local",
         "local_port",
         "mtu_discover",
@@ -88,6 +89,7 @@ class UdpPort(Endpoint):
         self.write_closed: bool = False
         self.ttl_hops: int = ttl_hops
         self.tos: int = 0
+        self.ip_options: bytes = b""  # IP_OPTIONS, for IPv4
         self.mtu_discover: int = PMTU_WANT  # IP_MTU_DISCOVER
         self.mtu_discover_6: int = PMTU_WANT  # IPV6_MTU_DISCOVER
         self.dont_fragment_6: bool = False  # IPV6_DONTFRAG
