@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from netglass import Network, run
+from netglass import Network, run, spawn
 
 
 class RangError(Exception):
@@ -205,3 +205,41 @@ def test_a_program_sees_its_own_handlers_and_they_stay(kept: None) -> None:
     signal.signal(signal.SIGUSR1, first)
     assert on_a_host(program) == (first, first, second)
     assert signal.getsignal(signal.SIGUSR1) is second
+
+
+def test_a_spawned_program_has_handlers_of_its_own() -> None:
+    net = Network(seed=1)
+    one, other = net.host("one"), net.host("other")
+    heard: list[str] = []
+
+    def server() -> None:
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.signal(signal.SIGTERM, lambda *_: heard.append("server")) == signal.SIG_DFL
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(ValueError, match="out of range"):
+            signal.signal(1000, signal.SIG_IGN)
+        with pytest.raises(TypeError):
+            signal.signal(signal.SIGTERM, "handler")  # type: ignore[arg-type]
+
+    before = signal.getsignal(signal.SIGTERM)
+    spawn(other, server)
+    run(one, lambda: time.sleep(1))
+    assert heard == ["server"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_asyncio_s_handlers_work_in_a_spawned_program() -> None:
+    """aiohttp's run_app and uvicorn's run set some, and a server is more often spawned than not."""
+    net = Network(seed=1)
+    heard: list[str] = []
+
+    async def server() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        asyncio.get_running_loop().call_later(1, signal.raise_signal, signal.SIGTERM)
+        await stop.wait()
+        heard.append("stopped")
+
+    spawn(net.host("other"), lambda: asyncio.run(server()))
+    run(net.host("one"), lambda: time.sleep(5))
+    assert heard == ["stopped"]

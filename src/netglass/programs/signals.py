@@ -4,6 +4,9 @@ outside (Ctrl-C) come in real time, as ever.
 Python calls a handler in its main thread, between any two of its steps. But that thread runs while others do, if only
 to wait for the baton, and a handler is a piece of the program: it may call whatever programs call. So in a run each
 handler stands behind a `Late`, which lets it wait until the main task has the baton.
+
+Programs that were spawned are processes of their own in their own eyes: their first threads may set handlers too, which
+hear of what such a program sends itself, and of nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import Any, Final
 from netglass.programs import descriptors
 from netglass.programs.clock import nanoseconds
 from netglass.programs.descriptors import FIRST, at_work
-from netglass.programs.kernel import Kernel
+from netglass.programs.kernel import Kernel, Task
 from netglass.programs.patches import Patch
 from netglass.times import NEVER, SECOND
 
@@ -68,10 +71,33 @@ class Late:
         self.handler(number, frame)
 
 
+class Spawned:
+    """What a spawned program has set."""
+
+    __slots__ = ("handlers", "wakeup_fd")
+
+    def __init__(self) -> None:
+        self.handlers: dict[int, Any] = {}
+        self.wakeup_fd: int = -1
+
+    def set_handler(self, number: int, handler: Any) -> Any:
+        if not callable(handler) and handler not in (signal.SIG_DFL, signal.SIG_IGN):
+            raise TypeError("signal handler must be signal.SIG_IGN, signal.SIG_DFL, or a callable object")
+        before = self.handler(number)
+        self.handlers[number] = handler
+        return before
+
+    def handler(self, number: int) -> Any:
+        if number not in signal.valid_signals():
+            raise ValueError("signal number out of range")
+        default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        return self.handlers.get(number, default)
+
+
 class Signals:
     """Those of one run."""
 
-    __slots__ = ("_number", "came", "due", "interval", "kernel", "pending", "wakeup_fd")
+    __slots__ = ("_number", "_spawned", "came", "due", "interval", "kernel", "pending", "wakeup_fd")
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel: Kernel = kernel
@@ -81,7 +107,15 @@ class Signals:
         self.came: int = 0  # how many had a handler
         self.pending: deque[tuple[int, FrameType | None]] = deque()  # to be handled by the main task
         self._number: int = 0  # of the setting: a later one makes the task of an earlier one end
+        self._spawned: dict[Task, Spawned] = {}
         kernel.on_signal = self.handle
+
+    def spawned(self) -> Spawned | None:
+        """That of the running task, if it is the first of a spawned program."""
+        task = self.kernel.running()
+        if task is None or task not in self.kernel.programs:
+            return None
+        return self._spawned.setdefault(task, Spawned())
 
     def handle(self) -> None:
         """By the main task."""
@@ -123,7 +157,11 @@ class Signals:
 
     def deliver(self, number: int) -> None:
         """To this process: the main task handles it, once that has the baton."""
-        if self.kernel.running() is self.kernel.main:
+        spawned = self.spawned()
+        if spawned is not None and callable(spawned.handler(number)):
+            self.tell(spawned.wakeup_fd, number)
+            spawned.handler(number)(number, sys._getframe(2))
+        elif self.kernel.running() is self.kernel.main:
             self.handle_one(number, sys._getframe(2))
         else:
             self.pending.append((number, sys._getframe(2)))
@@ -132,11 +170,14 @@ class Signals:
     def note(self, number: int) -> None:
         """A handler is about to be called."""
         self.came += 1
+        self.tell(self.wakeup_fd, number)
+
+    def tell(self, wakeup_fd: int, number: int) -> None:
         run = descriptors.active()
-        found = run.find(self.wakeup_fd)
+        found = run.find(wakeup_fd)
         if found is not None:
             found.description.send(bytes([number]), None, 0, run.now())
-            run.flush(self.wakeup_fd)
+            run.flush(wakeup_fd)
 
 
 current: Signals | None = None
@@ -173,6 +214,9 @@ def leave() -> list[int]:
 def set_handler(number: int, handler: Any) -> Any:
     """signal.signal"""
     signals = _signals()
+    spawned = None if signals is None else signals.spawned()
+    if spawned is not None:
+        return spawned.set_handler(number, handler)
     if signals is not None and callable(handler):
         handler = Late(signals, handler)
     return _plain(_REAL["signal"](number, handler))
@@ -180,6 +224,10 @@ def set_handler(number: int, handler: Any) -> Any:
 
 def getsignal(number: int) -> Any:
     """signal.getsignal"""
+    signals = _signals()
+    spawned = None if signals is None else signals.spawned()
+    if spawned is not None:
+        return spawned.handler(number)
     return _plain(_REAL["getsignal"](number))
 
 
@@ -250,6 +298,10 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     signals = _signals()
     if signals is None:
         return _REAL["set_wakeup_fd"](fd, warn_on_full_buffer=warn_on_full_buffer)  # type: ignore[no-any-return]
+    spawned = signals.spawned()
+    if spawned is not None:
+        before, spawned.wakeup_fd = spawned.wakeup_fd, fd
+        return before
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("set_wakeup_fd only works in main thread of the main interpreter")
     before = signals.wakeup_fd
