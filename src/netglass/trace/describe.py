@@ -8,10 +8,10 @@ from netglass.errors import MisuseError, WireError
 from netglass.trace.membership import membership_words
 from netglass.trace.records import UNKNOWN, Packet
 from netglass.wire import nd
+from netglass.wire.address import is_multicast, text
 from netglass.wire.address import text as address_text
 from netglass.wire.arp import REPLY, REVERSE_REPLY, REVERSE_REQUEST, ArpMessage
 from netglass.wire.ethernet import EthernetFrame, mac_text
-from netglass.wire.address import is_multicast, text
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, TcpSegment, flag_text
@@ -141,10 +141,10 @@ def datagram_words(packet: IpPacket) -> list[str]:
     if membership:
         return membership
     if isinstance(payload, UdpDatagram):
-        words = ["UDP", f"{payload.source_port}>{payload.destination_port}"]
+        size = f"len={len(payload.payload)}"
         if is_multicast(packet.destination):
-            words.append(f"to {text(packet.destination)}")
-        return [*words, f"len={len(payload.payload)}"]
+            return ["UDP to", text(packet.destination), f"port {payload.destination_port}", size]
+        return ["UDP", f"{payload.source_port}>{payload.destination_port}", size]
     if isinstance(payload, IcmpMessage) and nd.is_nd(payload):
         return ["ND", *nd_words(payload)]
     if isinstance(payload, IcmpMessage):
