@@ -9,9 +9,10 @@ from types import ModuleType
 class Context:
     """One program's. Changes hands with the baton."""
 
-    __slots__ = ("_argv", "_main")
+    __slots__ = ("_argv", "_main", "daemon")
 
-    def __init__(self) -> None:
+    def __init__(self, daemon: bool = False) -> None:
+        self.daemon: bool = daemon  # the run waits neither for the program nor for its threads
         self._argv: list[str] = sys.argv
         self._main: ModuleType = sys.modules["__main__"]
 

@@ -33,8 +33,9 @@ STUBBORN: Final = 100
 """How often a task that is to end may catch `Stopped` and wait again, before it is left behind."""
 
 
-class Stopped(BaseException):
-    """Ends a task that still waits when its run is over. Not an Exception: programs must not take it for theirs."""
+class Stopped(SystemExit):
+    """Ends a task that still waits when its run is over. Programs know what is to be done when SystemExit comes: let it
+    through, and say nothing."""
 
 
 class Signalled(BaseException):
@@ -152,7 +153,7 @@ class Kernel:
         self.programs: list[Task] = []  # spawned by name, so that their errors matter
         self.deterministic_tls: bool = False
         self.left_behind: list[Task] = []  # would not end
-        self.ended_badly: bool = False  # a task that was told to end failed at that
+        self.ended_badly: bool = False  # tasks had to be told to end
         self.interrupt: Callable[[], bool] = _not_interrupted  # tells the running task to end in a way of its own
         self.on_signal: Callable[[], None] = _do_nothing  # by the main task, after `signal_main`
         self.report: Callable[[Kernel], str] = plain_report
@@ -432,7 +433,7 @@ class Kernel:
             task.result = call(*args)
 
         task = self.start(keep_result, host, name, daemon)
-        task.context = Context()
+        task.context = Context(daemon)
         return task
 
     def start(self, call: Callable[[], None], host: Place, name: str, daemon: bool) -> Task:
@@ -474,9 +475,7 @@ class Kernel:
         except Stopped:
             pass
         except BaseException as error:
-            if self._ends:
-                self.ended_badly = True  # nobody will ask, and it would keep alive what the program left behind
-            else:
+            if not self._ends:  # then nobody will ask, and it would keep alive what the program left behind
                 task.error = error
         finally:
             self._end(task)
@@ -501,34 +500,44 @@ class Kernel:
     # -- the end of a run
 
     def wait_for_others(self) -> None:
-        """The main task waits until all tasks have ended that are no daemons."""
-        me = self.main
-        others = [task for task in self.tasks if task is not me and not task.daemon]
+        """The main task waits until all tasks have ended that are no daemons, nor threads of a program that is one."""
+        others = self._awaited()
         while others:
-            others[0].joiners.append(me)
+            others[0].joiners.append(self.main)
             self.park(f"the end of {others[0].name}")
-            others = [task for task in self.tasks if task is not me and not task.daemon]
+            others = self._awaited()
 
-    def stop_others(self) -> None:
-        """Ends all tasks but the main one: `Stopped` is raised where they wait. They have GRACE to put things away;
-        after that, whatever they wait for raises it again."""
+    def _awaited(self) -> list[Task]:
+        me = self.main
+        return [task for task in self.tasks if task is not me and not task.daemon and not task.context.daemon]
+
+    def stop_others(self, before_threads_end: Callable[[], None]) -> None:
+        """Ends all tasks but the main one: `Stopped` is raised where they wait. First those that are programs, which
+        may end their threads in order; then whoever is left. They have GRACE, all together, to put things away; after
+        that, whatever they wait for raises it again."""
         self._ends = True
+        deadline = self.world.now() + GRACE
         try:
             if not self.bite:
-                self._tell_others()
+                self._tell([task for task in self.programs if not task.done], deadline)
+            before_threads_end()
+            if not self.bite:
+                self._tell(self.tasks[1:], deadline)
         finally:
             self._over = True
             self._stop_remaining()
 
-    def _tell_others(self) -> None:
-        me = self.main
-        for task in self.tasks[1:]:
+    def _tell(self, tasks: list[Task], deadline: int) -> None:
+        for task in tasks:
             self.throw(task, Stopped())
-        deadline = self.world.now() + GRACE
         try:
-            while len(self.tasks) > 1 and self.world.now() < deadline:
-                self.tasks[1].joiners.append(me)
-                self._park(me, f"the end of {self.tasks[1].name}", deadline)
+            while self.world.now() < deadline:
+                left = [task for task in tasks if not task.done]
+                if not left:
+                    return
+                self.ended_badly = True
+                left[0].joiners.append(self.main)
+                self._park(self.main, f"the end of {left[0].name}", deadline)
         except (Exception, Stopped):
             return  # of the network, or the watchdog's: the run is over, and what it came to is known
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import gc
 import signal
-import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from netglass.programs import chance, clock, current, dates, deadlock, descriptors, fence, signals, threads, tls_secrets
+from netglass.programs.hush import Hush
 from netglass.programs.kernel import Kernel, Task
 from netglass.programs.patches import Patch, Patched
 from netglass.programs.processor import Processor
@@ -47,7 +47,14 @@ def spawn(host: Place, main: Callable[..., Any], *args: Any, name: str = "", dae
     kernel = current.kernel()
     if kernel is None:
         kernel = _waiting.setdefault(id(host.world), Kernel(host.world, host))
-    task = kernel.spawn(host, main, *args, name=name, daemon=daemon)
+    return _spawn(kernel, host, main, args, name, daemon)
+
+
+def _spawn(
+    kernel: Kernel, host: Place, main: Callable[..., Any], args: tuple[Any, ...], name: str = "", daemon: bool = False
+) -> Task:
+    name = name or str(getattr(main, "__name__", "program"))
+    task = kernel.spawn(host, threads.program, kernel, main, *args, name=name, daemon=daemon)
     kernel.programs.append(task)
     return task
 
@@ -71,21 +78,20 @@ def run(
     """
     inner = current.kernel()
     if inner is not None:
-        return inner.spawn(host, main, *args).wait()
+        return _spawn(inner, host, main, args).wait()
     kernel = _waiting.pop(id(host.world), None) or Kernel(host.world, host)
     kernel.deterministic_tls = deterministic_tls
     if calls is not None:
         kernel.on_sleep = calls.fell_asleep
     with Session(kernel, host, host.seed if seed is None else seed, limit, frozenset(allow), calls):
         if threads.in_event_loop():  # of an async test, say: `main` may have a loop of its own in a thread of its own
-            return _run_main(kernel, kernel.spawn(host, main, *args).wait, ())
+            return _run_main(kernel, _spawn(kernel, host, main, args).wait, ())
         return _run_main(kernel, main, args)
 
 
 def _run_main(kernel: Kernel, main: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     try:
-        result = main(*args)
-        threads.leave_pools(kernel)
+        result = threads.program(kernel, main, *args)
         kernel.wait_for_others()
         kernel.flush()
     except BaseException as error:
@@ -95,6 +101,8 @@ def _run_main(kernel: Kernel, main: Callable[..., Any], args: tuple[Any, ...]) -
             if task.error is not None and not task.seen and task.error is not error:
                 error.add_note(f"{task.name} on {task.host.name} had failed before: {task.error!r}")
         raise
+    if kernel.bite:  # which the program took for something else
+        raise Hung(kernel.bite)
     for task in kernel.programs:
         if task.error is not None and not task.seen:
             raise task.error
@@ -112,6 +120,7 @@ class Session:
         "_idle_threads",
         "_kernel",
         "_limit",
+        "_own_garbage",
         "_patched",
         "_processor",
         "_seed",
@@ -128,6 +137,7 @@ class Session:
         self._calls: CallLog | None = calls
         self._processor: Processor = Processor()
         self._idle_threads: threads.IdleThreads | None = None
+        self._own_garbage: bool = False  # what was there before the run is left out when garbage is collected
         self._patched: Patched | None = None
         self._chance: chance.Chance | None = None
 
@@ -150,24 +160,28 @@ class Session:
             signals.enter()
             self._idle_threads = threads.IdleThreads()
             WATCHDOG.watch(kernel, self._limit)
+            self._own_garbage = gc.get_freeze_count() == 0
+            if self._own_garbage:
+                gc.freeze()
         except BaseException:
             self._leave()
             raise
 
     def __exit__(self, *error: object) -> None:
-        hook = sys.unraisablehook
-        sys.unraisablehook = _say_nothing
+        hush = Hush()
         try:
-            self._kernel.stop_others()
+            self._kernel.stop_others(hush.mute)
             if self._kernel.ended_badly:
-                gc.collect()
+                gc.collect()  # what was broken off is quiet only now
             descriptors.end()
             tls_secrets.end(self._host)
         finally:
-            sys.unraisablehook = hook
+            hush.leave()
             self._leave()
 
     def _leave(self) -> None:
+        if self._own_garbage:
+            gc.unfreeze()
         WATCHDOG.leave()
         dates.leave()
         unheard = signals.leave()
@@ -181,10 +195,6 @@ class Session:
         self._processor.leave()
         for number in unheard:
             signal.raise_signal(number)
-
-
-def _say_nothing(unraisable: object) -> None:
-    """sys.unraisablehook while the last tasks of a run are ended: processes that are killed say nothing either."""
 
 
 def table(kernel: Kernel, allow: frozenset[str]) -> list[Patch]:

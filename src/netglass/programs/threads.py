@@ -21,6 +21,9 @@ _START_JOINABLE: Final[Any] = getattr(_thread, "start_joinable_thread", None)
 _SET_SENTINEL: Final[Any] = getattr(_thread, "_set_sentinel", None)
 
 
+_ACTIVE: Final[dict[int, threading.Thread]] = getattr(threading, "_active")  # noqa: B009 - it is not in the stubs
+
+
 class Refused(NetglassError, RuntimeError):  # noqa: N818 - what happened to the call
     """The program wanted something that a lab has not; the text says what to do."""
 
@@ -56,7 +59,7 @@ def start(kernel: Kernel, function: Callable[..., object], args: tuple[Any, ...]
     def call() -> None:
         try:
             function(*args, **kwargs)
-        except (SystemExit, Stopped):
+        except SystemExit:
             pass
         except BaseException as error:
             what = "Exception ignored in thread started by"
@@ -161,23 +164,47 @@ def patches(allow: frozenset[str] = frozenset()) -> list[Patch]:
     return table
 
 
+def program(kernel: Kernel, main: Callable[..., Any], *args: Any) -> Any:
+    """`main` in a thread that is as a process's first, and then what Python does at the exit of a process: idle threads
+    of pools that nobody shut down are told to go, and waited for."""
+    thread: Any = threading.current_thread()
+    is_new = isinstance(thread, threading._DummyThread)
+    if is_new:
+        thread._daemonic = False  # its threads inherit that
+        thread.name = kernel.current().name
+    try:
+        return _with_its_pools(kernel, main, args)
+    finally:
+        if is_new:
+            _ACTIVE.pop(thread.ident, None)
+
+
+def _with_its_pools(kernel: Kernel, main: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    try:
+        result = main(*args)
+    except Stopped:
+        raise
+    except BaseException:
+        leave_pools(kernel)
+        raise
+    leave_pools(kernel)
+    return result
+
+
 def leave_pools(kernel: Kernel) -> None:
-    """What Python does at its exit: idle threads of pools that nobody shut down are told to go, and waited for."""
+    """Those of the running program."""
     pools: Any = sys.modules.get("concurrent.futures.thread")
     if pools is None:
         return
-    idents = {task.ident for task in kernel.tasks}
-    ours = [(thread, items) for thread, items in list(pools._threads_queues.items()) if thread.ident in idents]
-    if not ours:
-        return
-    pools._shutdown = True
-    try:
-        for _, items in ours:
-            items.put(None)
-        for thread, _ in ours:
-            thread.join()
-    finally:
-        pools._shutdown = False
+    context = kernel.current().context
+    idents = {task.ident for task in kernel.tasks if task.context is context}
+    ours = [thread for thread in list(pools._threads_queues) if thread.ident in idents]
+    for thread in ours:
+        pool = thread._args[0]()
+        if pool is not None:
+            pool.shutdown(wait=False)
+    for thread in ours:
+        thread.join()
 
 
 class IdleThreads:
