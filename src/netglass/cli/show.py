@@ -155,10 +155,12 @@ def list_all(columns: int) -> None:
             group = experiment.group
             typer.echo(f"{'' if group == 'opening' else chr(10)}{bold(group)}")
         head = f"  {experiment.name:<{width}}  " if beside else f"  {experiment.name}\n    "
-        question = experiment.question + (" (needs netglass[examples])" if experiment.missing() else "")
+        question = experiment.question + (" *" if experiment.missing() else "")
         lines = textwrap.wrap(question, max(columns - (width + 4 if beside else 4), 20))
         typer.echo(head + f"\n{' ' * (width + 4 if beside else 4)}".join(lines))
     typer.echo()
+    if any(experiment.missing() for experiment in everything()):
+        typer.echo("* runs servers and clients of others: pip install 'netglass[examples]'")
     last = "netglass show NAME runs one and draws it; netglass show NAME --help lists what can be varied."
     typer.echo(textwrap.fill(last, max(columns, 20)))
 
