@@ -1,14 +1,15 @@
 """How fast ordinary programs run in the lab.
 
-    python benchmarks/programs.py [--seconds 3] [--profile http|echo|runs]
+    python benchmarks/programs.py [--seconds 3] [--compiled PYTHON] [--profile http|echo|runs]
 
 - keep-alive HTTP exchanges between an unmodified aiohttp client and server, for each second of CPU; the same pair over
   the real kernel's loopback, in two processes, beside it;
 - round trips of one byte between two blocking programs over a cable of 0.1 ms, for each second of CPU;
 - small tests with aiohttp (a network, a server, a client, one request) for each second of CPU, once it is imported.
 
-Without aiohttp (`pip install 'netglass[compat]'`) only the second. `--profile` shows where one of them spends its time,
-over all threads. The last line is one JSON object.
+Without aiohttp (`pip install 'netglass[compat]'`) only the second. `--compiled` names the Python of an environment with
+the compiled package, which is measured as well: its figures stand beside. `--profile` shows where one of them spends
+its time, over all threads. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import asyncio
 import cProfile
 import json
+import os
 import pstats
 import socket
 import subprocess
@@ -35,8 +37,11 @@ try:
 except ImportError:
     aiohttp = None  # type: ignore[assignment]
 
+HTTP: Final = "http_exchanges_per_cpu_s"
+KERNEL: Final = "http_exchanges_on_the_kernel_per_cpu_s"
+NAMES: Final = (HTTP, KERNEL, "round_trips_per_cpu_s", "small_tests_per_cpu_s")
 TARGETS: Final = {
-    "http_exchanges_per_cpu_s": (2_500, None),
+    HTTP: (2_500, None),
     "round_trips_per_cpu_s": (15_000, 35_000),
     "small_tests_per_cpu_s": (100, None),
 }
@@ -169,6 +174,7 @@ def profile(name: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each measurement")
+    parser.add_argument("--compiled", metavar="PYTHON", help="measure this environment's compiled package as well")
     parser.add_argument("--profile", choices=["http", "echo", "runs"])
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)  # the server's process, on this socket
     options = parser.parse_args()
@@ -177,31 +183,57 @@ def main() -> None:
     elif options.profile:
         profile(options.profile)
     else:
-        table(options.seconds)
+        builds = [measured(options.seconds)]
+        if options.compiled:
+            builds.append(measured_by(options.compiled, options.seconds))
+        show(builds)
 
 
-def table(seconds: float) -> None:
-    figures: dict[str, float] = {}
+def measured(seconds: float) -> dict[str, Any]:
+    figures: dict[str, Any] = {"benchmark": "programs", "build": "compiled" if compiled() else "pure Python"}
+    figures["python"] = sys.version.split()[0]
     if aiohttp is not None:
-        figures["http_exchanges_per_cpu_s"] = rate(exchanges, seconds, time.process_time)
-        figures["http_exchanges_on_the_kernel_per_cpu_s"] = on_the_kernel(seconds)
-    figures["round_trips_per_cpu_s"] = rate(round_trips, seconds, time.process_time)
+        figures[HTTP] = round(rate(exchanges, seconds, time.process_time))
+        figures[KERNEL] = round(on_the_kernel(seconds))
+    figures["round_trips_per_cpu_s"] = round(rate(round_trips, seconds, time.process_time))
     if aiohttp is not None:
-        figures["small_tests_per_cpu_s"] = rate(small_tests, seconds, time.process_time)
-    build = "compiled" if compiled() else "pure Python"
-    print(f"netglass ({build}), Python {sys.version.split()[0]}")
-    for name, value in figures.items():
-        pure, fast = TARGETS.get(name, (None, None))
-        target = fast if fast and compiled() else pure
-        print(f"  {name.replace('_', ' '):<42} {value:>8,.0f}{f'   target {target:,}' if target else ''}")
-    if aiohttp is None:
-        print("  aiohttp is not installed: pip install 'netglass[compat]'")
-    else:
-        ratio = figures["http_exchanges_on_the_kernel_per_cpu_s"] / figures["http_exchanges_per_cpu_s"]
-        print(f"  the kernel's pair is {ratio:.1f} times as fast")
-    print(
-        json.dumps({"benchmark": "programs", "build": build, **{name: round(each) for name, each in figures.items()}})
-    )
+        figures["small_tests_per_cpu_s"] = round(rate(small_tests, seconds, time.process_time))
+    return figures
+
+
+def measured_by(python: str, seconds: float) -> dict[str, Any]:
+    """The same, in the environment of another Python."""
+    command = [python, __file__, "--seconds", str(seconds)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    figures: dict[str, Any] = json.loads(told.splitlines()[-1])
+    if figures["build"] != "compiled":
+        sys.exit(f"{python} has no compiled netglass: NETGLASS_COMPILE=1 {python} -m pip install .")
+    return figures
+
+
+def show(builds: list[dict[str, Any]]) -> None:
+    """A column for each build, and how many times as fast the second is."""
+    print("netglass for ordinary programs:", ", ".join(f"{each['build']} (Python {each['python']})" for each in builds))
+    for name in NAMES:
+        figures: list[int] = [each.get(name, 0) for each in builds]
+        if all(figures):
+            ratio = f"   x {figures[1] / figures[0]:.1f}" if len(figures) == 2 else ""
+            print(f"  {name.replace('_', ' '):<40}{''.join([cell(name, each) for each in builds])}{ratio}")
+    for each in builds:
+        if KERNEL in each:
+            ratio = f"{each[KERNEL] / each[HTTP]:.1f}"
+            print(f"  {each['build']}: the pair over the kernel makes {ratio} times as many exchanges")
+        else:
+            print(f"  {each['build']}: aiohttp is not installed: pip install 'netglass[compat]'")
+    first, *others = builds
+    print(json.dumps({**first, "compiled": others[0]} if others else first))
+
+
+def cell(name: str, figures: dict[str, Any]) -> str:
+    pure, fast = TARGETS.get(name, (None, None))
+    target = fast if fast and figures["build"] == "compiled" else pure
+    return f"{figures[name]:>9,} {f'(target {target:,})' if target else '':<16}"
 
 
 if __name__ == "__main__":
