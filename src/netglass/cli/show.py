@@ -154,8 +154,8 @@ def list_all(columns: int) -> None:
         if experiment.group != group:
             group = experiment.group
             typer.echo(f"{'' if group == 'opening' else chr(10)}{bold(group)}")
-        head = f"{mark} {experiment.name:<{width}}  " if beside else f"{mark} {experiment.name}\n    "
         mark = "*" if experiment.missing() else " "
+        head = f"{mark} {experiment.name:<{width}}  " if beside else f"{mark} {experiment.name}\n    "
         lines = textwrap.wrap(experiment.question, max(columns - (width + 4 if beside else 4), 20))
         typer.echo(head + f"\n{' ' * (width + 4 if beside else 4)}".join(lines))
     typer.echo()
