@@ -31,6 +31,7 @@ COMPILED = (
     "udp",
     "ip",
     "neighbor",
+    "dhcp",
     "multicast",
     "host",
     "network",

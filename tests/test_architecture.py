@@ -18,7 +18,7 @@ PACKAGE: Final = Path(__file__).parent.parent / "src" / "netglass"
 
 GROUND: Final = frozenset({"times", "rng", "counters", "errors", "errnos", "build", "world"})
 PROTOCOLS: Final = GROUND | {"wire", "probe"}
-HOST: Final = PROTOCOLS | {"tcp", "udp", "ip", "neighbor", "multicast"}
+HOST: Final = PROTOCOLS | {"tcp", "udp", "ip", "neighbor", "multicast", "dhcp"}
 DEVICES: Final = HOST | {"host"}
 SCENES: Final = DEVICES | {"network", "link", "sockets"}
 TOOLS: Final = SCENES | {"lab", "drive", "trace", "programs"}
@@ -47,6 +47,7 @@ LAYERS: Final[dict[str, Layer]] = {
     "ip": Layer(PROTOCOLS, "a protocol core; protocols do not know each other"),
     "neighbor": Layer(PROTOCOLS, "a protocol core; protocols do not know each other"),
     "multicast": Layer(PROTOCOLS, "a protocol core; protocols do not know each other"),
+    "dhcp": Layer(PROTOCOLS, "a protocol core; protocols do not know each other"),
     "host": Layer(HOST, "one machine puts the protocols together; it knows no cable and no descriptor"),
     "network": Layer(DEVICES, "cables and faults between machines; it knows no clock of its own"),
     "link": Layer(DEVICES, "devices of the real world under a host, as it sees them; they know no clock"),
@@ -73,7 +74,7 @@ ROOT_IMPORTERS: Final = frozenset({"experiments", "packetdrill", "explore", "wir
 """Who may write `from netglass import Network`: the root gathers the public API and so imports nearly everything."""
 
 CORE: Final = GROUND - {"build"} | {
-    *("wire", "probe", "tcp", "udp", "ip", "neighbor", "multicast"),
+    *("wire", "probe", "tcp", "udp", "ip", "neighbor", "multicast", "dhcp"),
     *("host", "network", "sockets"),
 }
 

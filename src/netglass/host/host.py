@@ -18,10 +18,13 @@ from __future__ import annotations
 from collections import deque
 
 from netglass.counters import Counters
+from netglass.dhcp.client import DhcpClient
+from netglass.dhcp.server import DhcpServer
 from netglass.errnos import EADDRINUSE, ENODEV
 from netglass.errors import MisuseError, WireError
 from netglass.host.config import HostConfig
 from netglass.host.demux import Demux
+from netglass.host.dhcp import DhcpClientService, DhcpServerService
 from netglass.host.egress import Egress
 from netglass.host.groups import Groups
 from netglass.host.icmp import IcmpSender
@@ -135,6 +138,26 @@ class Host:
         interface.attach(ethernet)
         return interface
 
+    def start_dhcp(self, interface: Interface, now: int, check: bool = False) -> DhcpClient:
+        """Looks for an address (RFC 2131). `check`: it is asked for on the link before it is used (RFC 5227)."""
+        ethernet = interface.ethernet
+        if ethernet is None:
+            raise MisuseError(f"{interface.name!r} is no Ethernet interface (add_ethernet); DHCP needs one")
+        rng = self.rng.stream("dhcp", interface.name)
+        service = DhcpClientService(self._egress, interface, ethernet, self._side, rng, check)
+        interface.takers.append(service)
+        ethernet.tester = service
+        service.client.start(now)
+        self._schedule.mark(service)
+        return service.client
+
+    def serve_dhcp(self, interface: Interface, server: DhcpServer) -> None:
+        """Answers DHCP clients on this interface from now on."""
+        ethernet = interface.ethernet
+        if ethernet is None:
+            raise MisuseError(f"{interface.name!r} is no Ethernet interface (add_ethernet); DHCP needs one")
+        interface.takers.append(DhcpServerService(self._egress, interface, ethernet, server))
+
     def watch_addresses(self, watcher: AddressWatcher) -> None:
         """`watcher` hears of addresses that the host finds itself, or loses."""
         self._side.watcher = watcher
@@ -215,7 +238,7 @@ class Host:
             return
         if ethernet.takes(packet):
             self._ingress.receive_nd(frame, packet, ethernet, interface, now)
-        else:
+        elif not interface.takers or not self._ingress.offer(packet, interface, now):
             self._ingress.receive(packet, interface, now)
 
     def poll_packet(self, now: int) -> tuple[Interface, IpPacket] | None:

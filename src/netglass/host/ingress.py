@@ -47,7 +47,7 @@ from netglass.tcp.listener import Listener
 from netglass.tcp.reset import reset_for
 from netglass.tcp.state import CLOSED, TIME_WAIT
 from netglass.udp.port import PMTU_DONT, ReceivedDatagram
-from netglass.wire.address import in_network, is_loopback, is_multicast, is_unspecified
+from netglass.wire.address import BROADCAST, in_network, is_loopback, is_multicast, is_unspecified
 from netglass.wire.checksum import Buffer
 from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.extension import NO_NEXT_HEADER
@@ -163,6 +163,25 @@ class Ingress:
                     return
         self._receive_other(packet, interface, now)
 
+    def offer(self, packet: IpPacket, interface: Interface, now: int) -> bool:
+        """A packet on an Ethernet interface: True if one of its `takers` took it, before IP sees it."""
+        for taker in interface.takers:
+            if not taker.takes(packet):
+                continue
+            self.received += 1
+            interface.in_packets += 1
+            egress = self._egress
+            if egress.probe is not None:
+                egress.probe.packet_received(egress.name, interface.name, packet, now)
+            reason = taker.receive(packet, now)
+            self._schedule.mark(taker)
+            if reason:
+                egress.drop(packet, reason, now)
+            else:
+                self.delivered += 1
+            return True
+        return False
+
     def receive_nd(
         self, frame: EthernetFrame, packet: IpPacket, ethernet: Ethernet, interface: Interface, now: int
     ) -> None:
@@ -235,8 +254,8 @@ class Ingress:
             return "ip-martian-destination"
         if source in self._egress.addresses or is_loopback(source) or is_multicast(source):
             return "ip-martian-source"
-        # RFC 6890: 0.0.0.0 is a source only of hosts that ask for their address; nothing here does.
-        if source in self._egress.broadcasts or is_unspecified(source):
+        # RFC 6890: 0.0.0.0 is a source only of hosts that ask everybody for their address (DHCP).
+        if source in self._egress.broadcasts or (is_unspecified(source) and destination != BROADCAST):
             return "ip-martian-source"
         return ""
 

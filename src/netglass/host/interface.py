@@ -4,10 +4,35 @@ from __future__ import annotations
 
 from typing import Final
 
+from netglass.build import mypyc_attr
 from netglass.neighbor.ethernet import Ethernet
+from netglass.times import NEVER
+from netglass.wire.ip import IpPacket
+from netglass.world import Service
 
 LARGEST_PACKET: Final = 65535
 """The most bytes that IPv4's total length can tell (RFC 791 §3.1)."""
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Taker(Service):
+    """Something that takes packets from an Ethernet interface before IP sees them, as a DHCP client does."""
+
+    __slots__ = ()
+
+    def takes(self, packet: IpPacket) -> bool:
+        raise NotImplementedError
+
+    def receive(self, packet: IpPacket, now: int) -> str:
+        """A packet that it takes: "" if it was good, else a counter's name."""
+        raise NotImplementedError
+
+    def drain(self, now: int) -> None:
+        return
+
+    @property
+    def deadline(self) -> int:
+        return NEVER
 
 
 class Interface:
@@ -25,6 +50,7 @@ class Interface:
         "mtu",
         "name",
         "out_packets",
+        "takers",
     )
 
     def __init__(self, name: str, index: int, mtu: int, offload: bool, loopback: bool) -> None:
@@ -39,6 +65,7 @@ class Interface:
         self.direct: bool = not loopback  # so is it: neither to ourselves nor over Ethernet
         self.addresses: list[tuple[bytes, int]] = []  # (address, prefix length), oldest first
         self.broadcasts: list[bytes] = []  # the directed broadcast address of each IPv4 network (RFC 922)
+        self.takers: list[Taker] = []
         self.in_packets: int = 0
         self.out_packets: int = 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from netglass.dhcp.client import DhcpClient
+from netglass.dhcp.server import DhcpServer
 from netglass.errors import MisuseError
 from netglass.host.config import HostConfig
 from netglass.host.host import Host
@@ -17,7 +19,7 @@ from netglass.neighbor.ethernet import Ethernet
 from netglass.neighbor.stable import modified_eui64
 from netglass.sockets.place import Place
 from netglass.times import SECOND, duration
-from netglass.wire.address import is_link_local, network_of, parse, text
+from netglass.wire.address import in_network, is_link_local, network_of, parse, text
 from netglass.wire.ethernet import mac_text, parse_mac
 from netglass.wire.ip import IpPacket
 from netglass.wire.nd import FOREVER, Prefix, RouterAdvertisement
@@ -30,7 +32,7 @@ class LabHost(Place):
     Calls made on `core` or `sockets` from outside (not in a program, not in `at`) take effect when the network runs on.
     """
 
-    __slots__ = ("asks", "config", "machine", "number", "wanted")
+    __slots__ = ("asks", "config", "dhcp", "machine", "number", "wanted")
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class LabHost(Place):
         self.machine: Machine = machine
         self.number: int = number  # from 1, in the order of creation: the last part of its automatic addresses
         self.wanted: list[tuple[bytes, int]] = wanted  # addresses for the first cable
+        self.dhcp: DhcpClient | None = None  # if it asks for its address
         self.asks: frozenset[str] = asks  # how it finds addresses by itself: "slaac", "dhcp", "rarp"
 
     def __repr__(self) -> str:
@@ -121,6 +124,8 @@ class LabHost(Place):
             ethernet.start_autoconf(now)
         else:
             ethernet.use_link_local(LINK_LOCAL[:8] + modified_eui64(ethernet.mac))
+        if "dhcp" in self.asks:
+            self.dhcp = self.core.start_dhcp(self.core.interfaces[ethernet.port.name], now)
         if "rarp" in self.asks:
             ethernet.ask_reverse(24, now)
 
@@ -161,6 +166,26 @@ class LabHost(Place):
         told.options.prefixes.append(Prefix(network_of(network, length), length, until[0], min(until)))
         told.options.mtu = mtu
         self.ethernet(interface).advertise(told, duration(interval), self.machine.agenda.now)
+
+    def serve_dhcp(
+        self, first: str, last: str, lease: int | str = "1 h", router: str = "", dns: str = "", interface: str = ""
+    ) -> DhcpServer:
+        """Gives the addresses `first` to `last` to who asks by DHCP; `router` and `dns` are told with them."""
+        ethernet = self.ethernet(interface)
+        port = self.core.interfaces[ethernet.port.name]
+        own = [(address, prefix) for address, prefix in port.addresses if in_network(parse(first), address, prefix)]
+        if not own:
+            raise MisuseError(f"{self.name!r} has no address in the network of {first}: it could not answer from there")
+        server = DhcpServer(own[0][0], own[0][1], parse(first), parse(last), duration(lease))
+        server.routers = [parse(router)] if router else []
+        server.dns = [parse(dns)] if dns else []
+        self.core.serve_dhcp(port, server)
+        return server
+
+    def serve_rarp(self, table: dict[str, str], interface: str = "") -> None:
+        """Answers RARP from this table: MAC -> address."""
+        known = {parse_mac(mac): parse(address) for mac, address in table.items()}
+        self.ethernet(interface).arp.reverse_table.update(known)
 
     def inject(self, packet: IpPacket) -> None:
         """Sends `packet` as it is, whatever its source address says, now. OSError if it cannot leave this host."""

@@ -38,6 +38,7 @@ from netglass.wire.ip import IpPacket
 from netglass.wire.nd import RouterAdvertisement, is_nd
 from netglass.world import Endpoint, Service
 
+_SOLICITED_MAC: Final = b"\x33\x33\xff"
 _PARSED: Final = frozenset({IPV4, IPV6, ARP, RARP})
 
 
@@ -56,6 +57,7 @@ class Ethernet(Service):
         "nd",
         "port",
         "promiscuous",
+        "tester",
     )
 
     def __init__(self, port: EthernetPort, dirty: deque[Endpoint]) -> None:
@@ -70,6 +72,7 @@ class Ethernet(Service):
         self.groups: dict[bytes, int] = {}  # group MAC -> how many joined it
         self.all_multicast: bool = True
         self.promiscuous: bool = False
+        self.tester: Endpoint | None = None  # whoever waits for what comes of a `test`
         self._settled: deque[Candidate] = deque()
         self._dirty: deque[Endpoint] = dirty
 
@@ -115,13 +118,26 @@ class Ethernet(Service):
             return False
         if destination == self.port.mac or destination == BROADCAST_MAC or self.promiscuous:
             return True
-        return is_group_mac(destination) and (self.all_multicast or destination in self.groups)
+        if not is_group_mac(destination):
+            return False
+        if destination.startswith(_SOLICITED_MAC):
+            return self._is_solicited(destination)
+        return self.all_multicast or destination in self.groups
+
+    def _is_solicited(self, mac: bytes) -> bool:
+        """True if it is the group MAC of an address of ours, or of one under test (RFC 4291 §2.7.1)."""
+        tail = mac[3:]
+        for address, _ in self.port.addresses:
+            if address[13:] == tail:
+                return True
+        return any(address[13:] == tail for address in self.detector.candidates)
 
     def receive(self, frame: EthernetFrame, now: int) -> IpPacket | None:
         """The IP packet that the host has to deal with; None if there is none, or none any more."""
         port = self.port
         if not self.accepts(frame):
-            port.drop(frame, "ethernet-not-for-us", now)
+            # Such a card does not wake its host: counted, but nobody is told.
+            port.counters.add("ethernet-not-for-us")
             return None
         payload = frame.payload
         if isinstance(payload, bytes):
@@ -198,6 +214,10 @@ class Ethernet(Service):
                 self.autoconf.settle(candidate, now)
             else:
                 self._settled.append(candidate)
+                waiting = self.tester
+                if waiting is not None and not waiting.dirty:
+                    waiting.dirty = True
+                    self._dirty.append(waiting)
             candidate = self.detector.poll_settled()
         if self.deadline < self.scheduled_at:
             self.mark()

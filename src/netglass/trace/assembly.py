@@ -243,8 +243,10 @@ class Assembly:
                 if source and arrow.first.previous is None and not guessed[arrow.source]:
                     guessed[arrow.source][source, 0] = None
                 continue
-            if arrow.first.previous is None:
+            if arrow.first.previous is None and any(flow[0]):
                 guessed[arrow.source][flow[0], flow[1]] = None
+            if flow[2] == address.BROADCAST or address.is_multicast(flow[2]):
+                continue
             is_end = last.done is not None or last.previous is not None or last.destination in speaking
             if is_end and self.columns.get(last.destination) == arrow.destination:
                 guessed[arrow.destination][flow[2], flow[3]] = None
@@ -266,10 +268,10 @@ class Assembly:
         for column, ends in enumerate(self._own_ends()):
             own = {each[0] for each in ends}
             sent = [each for each in self.arrows if each.source == column and each.first.previous is None]
-            sources = {each.first.packet.source for each in sent if each.first.flow is not None}
+            sources = {each.first.packet.source for each in sent if each.first.flow is not None} - {bytes(4)}
             for arrow in sent:
                 source = arrow.first.packet.source
-                forged = source not in own if own else len(sources) > 1
+                forged = any(source) and (source not in own if own else len(sources) > 1)
                 if forged and arrow.first.flow is not None:
                     arrow.words.append(f"from {address.text(source)}")
 

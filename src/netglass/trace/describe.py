@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from netglass.errors import MisuseError, WireError
 from netglass.trace.membership import membership_words
 from netglass.trace.records import UNKNOWN, Packet
-from netglass.wire import nd
+from netglass.wire import dhcp, nd
 from netglass.wire.address import is_multicast, text
 from netglass.wire.address import text as address_text
 from netglass.wire.arp import REPLY, REVERSE_REPLY, REVERSE_REQUEST, ArpMessage
@@ -31,6 +31,7 @@ _LETTERS: Final[dict[str, int]] = {
     "E": ECE,
     "W": CWR,
 }
+_DHCP_PORTS: Final = frozenset({dhcp.CLIENT_PORT, dhcp.SERVER_PORT})
 _ALWAYS_COMPARED: Final = SYN | ACK | FIN | RST
 
 ICMP_NAMES: Final[dict[tuple[int, int], str]] = {
@@ -40,6 +41,8 @@ ICMP_NAMES: Final[dict[tuple[int, int], str]] = {
     (4, 8): "echo request",
     (4, 11): "time exceeded",
     (4, 12): "parameter problem",
+    (4, 13): "timestamp request",
+    (4, 14): "timestamp reply",
     (6, 1): "destination unreachable",
     (6, 2): "packet too big",
     (6, 3): "time exceeded",
@@ -52,6 +55,8 @@ ICMP_NAMES: Final[dict[tuple[int, int], str]] = {
     (6, 136): "neighbor advertisement",
     (6, 137): "redirect",
 }
+ECHOES: Final = {4: (0, 8), 6: (128, 129)}
+PROTOCOLS: Final[dict[int, str]] = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMP"}
 UNREACHABLE_4: Final[dict[int, str]] = {
     0: "network unreachable",
     1: "host unreachable",
@@ -86,6 +91,8 @@ def icmp_name(message: IcmpMessage) -> str:
         return UNREACHABLE_4.get(message.code, f"unreachable, code {message.code}")
     if message.type == 1 and message.version == 6:
         return UNREACHABLE_6.get(message.code, f"unreachable, code {message.code}")
+    if message.code == 1 and message.type == (11 if message.version == 4 else 3):
+        return "reassembly time exceeded"
     return ICMP_NAMES.get((message.version, message.type), f"type {message.type} code {message.code}")
 
 
@@ -110,6 +117,20 @@ def frame_words(frame: EthernetFrame) -> list[str]:
     if isinstance(payload, ArpMessage):
         return arp_words(payload)
     return [f"frame of type {frame.type:#06x}", f"len={frame.size}"]
+
+
+def dhcp_words(data: bytes) -> list[str]:
+    try:
+        message = dhcp.decode_dhcp(data)
+    except WireError as error:
+        return ["DHCP", f"({error.reason})"]
+    words = ["DHCP", dhcp.TYPE_NAMES[message.type]]
+    asked = message.address(dhcp.REQUESTED_ADDRESS)
+    if any(message.your):
+        words.append(address_text(message.your))
+    elif asked or any(message.client):
+        words.append(address_text(asked or message.client))
+    return words
 
 
 def nd_words(message: IcmpMessage) -> list[str]:
@@ -140,6 +161,8 @@ def datagram_words(packet: IpPacket) -> list[str]:
     membership = membership_words(packet)
     if membership:
         return membership
+    if isinstance(payload, UdpDatagram) and {payload.source_port, payload.destination_port} <= _DHCP_PORTS:
+        return dhcp_words(payload.payload)
     if isinstance(payload, UdpDatagram):
         size = f"len={len(payload.payload)}"
         if is_multicast(packet.destination):
@@ -149,10 +172,16 @@ def datagram_words(packet: IpPacket) -> list[str]:
         return ["ND", *nd_words(payload)]
     if isinstance(payload, IcmpMessage):
         words = ["ICMP", icmp_name(payload)]
+        if payload.type in ECHOES[payload.version]:
+            return [*words, f"seq={payload.rest & 0xFFFF}", f"len={len(payload.payload)}"]
         return [*words, f"mtu={payload.rest & 0xFFFF}"] if payload.version == 4 and _tells_mtu(payload) else words
     if isinstance(payload, TcpSegment):
         return ["TCP"]
-    return [f"protocol {packet.protocol}", f"len={len(payload)}"]
+    name = PROTOCOLS.get(packet.protocol, f"protocol {packet.protocol}")
+    if packet.more_fragments or packet.fragment_offset:
+        end = packet.fragment_offset + len(payload) - 1
+        return [name, f"fragment {packet.fragment_offset}-{end}", "more" if packet.more_fragments else "last"]
+    return [name, f"len={len(payload)}"]
 
 
 def _tells_mtu(message: IcmpMessage) -> bool:

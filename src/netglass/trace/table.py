@@ -9,6 +9,7 @@ from netglass.host.table import SocketEntry
 from netglass.sockets.place import Place
 from netglass.times import NEVER, SECOND
 from netglass.wire.address import text as address_text
+from netglass.wire.ethernet import mac_text
 
 _NETSTAT_NAMES: Final[dict[str, str]] = {
     "CLOSED": "CLOSE",
@@ -74,6 +75,20 @@ def ss(entries: Sockets) -> str:
 
 def _listed(entries: Sockets) -> Sequence[SocketEntry]:
     return entries.core.sockets() if isinstance(entries, Place) else entries
+
+
+def neighbors(place: Place) -> str:
+    """As `ip neighbour` lists them: of every Ethernet interface, address, MAC and state."""
+    now = place.world.now()
+    rows: list[list[str]] = []
+    for interface in place.core.interfaces.values():
+        if interface.ethernet is None:
+            continue
+        for each in interface.ethernet.neighbors(now):
+            mac = mac_text(each.mac) if each.mac else "-"
+            state = f"{each.state_name} router" if each.router else each.state_name
+            rows.append([address_text(each.address), interface.name, mac, state])
+    return table(["Address", "Dev", "MAC", "State"], rows)
 
 
 def counters(counts: Place | Mapping[str, int]) -> str:
