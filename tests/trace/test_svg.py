@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from netglass import faults, match
+from netglass import Network, faults, match
 from netglass.experiments import by_name
-from netglass.trace import Ladder
+from netglass.trace import Ladder, Recorder
 from netglass.trace.geometry import crosses, overlap
 from netglass.trace.layout import TITLE, cut_text, lay_out, note_corners
 from netglass.trace.metrics import text_width
@@ -181,3 +181,24 @@ def test_a_loss_tells_its_fault():
 
 def test_both_papers_are_there_for_a_picture_of_its_own():
     assert "prefers-color-scheme:dark" in Ladder.of(handshake()).svg()
+
+
+def test_a_cut_does_not_cross_what_is_lost_before_it():
+    net, trace = Network(seed=1), Recorder()
+    net.observe(trace)
+    client, server = net.host("client"), net.host("server")
+    net.cable(client, server, delay="10 ms", faults=[faults.drop(match.udp)])
+
+    def ask(io):
+        socket = io.udp()
+        for _ in range(2):
+            io.note("asks")
+            yield from socket.send_to(b"who?", "server", 53)
+            yield from io.sleep("2 s")
+
+    client.spawn(ask)
+    net.run(until="3 s")
+    layout = lay_out(Ladder.of(trace))
+    lost = layout.arrows[0]
+    assert lost.arrow.lost
+    assert [cut.y > lost.end[1] + 15 for cut in layout.cuts] == [True]

@@ -263,6 +263,7 @@ class _Heights:
         self.arrived: dict[Arrow, float] = {}
         self.missed: dict[Arrow, float] = {}  # where a lost one would have arrived
         self.others: dict[Remark | Gap, float] = {}
+        self.lost: float = 0.0  # where the last lost one ends
         self.free: list[float] = []  # from where on there is room for remarks, by column
         self.last: dict[tuple[int, str], float] = {}  # where the last "arrival" (...) was at a lifeline
         self.scale = _scale(ladder) * layout.slant
@@ -292,8 +293,8 @@ class _Heights:
     def _advance(self, y: float, wait: int) -> float:
         wanted = wait * self.scale
         if wanted > _LONGEST:
-            # The cut stands below all remarks, so that nothing crosses it.
-            low = max([y, *self.free])
+            # The cut stands below all remarks and what is lost, so that nothing crosses it.
+            low = max([y, *self.free, self.lost])
             self.layout.cuts.append(Cut(low + _CUT / 2, wait))
             return low + _CUT
         return y + max(wanted, _STEP)
@@ -319,6 +320,11 @@ class _Heights:
             return y
         y = self._at(item.source, y, "departure", item.starts, item)
         self.sent[item] = y
+        if item.lost:
+            forward = item.destination > item.source
+            ends = [self.layout.lanes[each] for each in (item.source, item.destination)]
+            begin = _edge(ends[0], forward), y
+            self.lost = _lost_end(begin, _edge(ends[1], not forward), item, self.layout.slant)[1]
         return y
 
     def _at(self, column: int, y: float, kind: str, remarks: list[Remark], arrow: Arrow | None = None) -> float:
