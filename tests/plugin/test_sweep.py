@@ -33,6 +33,9 @@ def test_the_segments_that_a_program_does_not_survive_are_named(pytester):
             "*drop segment 4*",
             "--- drop segment 6: server -> client PSH,ACK seq=1 ack=6 len=14",
             "*lost: drop segment 6*",
+            "*::test_impatient: sweep, 2 of 11 faults not survived:",
+            "    faults.drop(match.segment(4))  client -> server PSH,ACK seq=1 *: TimeoutError: *(test_*.py:*)",
+            "    faults.drop(match.segment(6))  server -> client PSH,ACK seq=1 *: TimeoutError: *(test_*.py:*)",
         ]
     )
 

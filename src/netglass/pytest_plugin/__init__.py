@@ -33,32 +33,32 @@ MARK: Final = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("netglass", "netglass: tests on a simulated network (fixture `net`)")
-    group.addoption("--netglass-seed", type=int, metavar="N", help="the seed of every network, instead of the mark's")
     group.addoption(
-        "--netglass-runs", type=int, default=1, metavar="N", help="run each test with N seeds, one after another"
+        "--netglass-sweep",
+        action="store_true",
+        help="run each test without trouble, then again losing each segment in turn; name those it does not survive",
+    )
+    group.addoption(
+        "--netglass-sweep-by",
+        metavar="HOW",
+        help="sweep, and do this to each segment: drop, duplicate, delay, reset; several: drop,delay=500ms",
     )
     group.addoption(
         "--netglass-fault",
         action="append",
         default=[],
-        metavar="TEXT",
-        help="a fault on cables, such as 'faults.drop(match.segment(7))'; on one only: 'client-server: faults...'",
+        metavar="FAULT",
+        help='put it on every cable: "faults.drop(match.third_ack)"; on one: "client-server: faults.loss(0.1)"',
     )
+    group.addoption("--netglass-seed", type=int, metavar="N", help="the seed of every network, instead of the mark's")
     group.addoption(
-        "--netglass-sweep",
-        action="store_true",
-        help="run each test once more for each segment, without that segment, and name those that it does not survive",
-    )
-    group.addoption(
-        "--netglass-sweep-by",
-        metavar="WHAT",
-        help="sweep by drop (the default), duplicate, delay, reset; several: drop,delay=500ms",
+        "--netglass-runs", type=int, default=1, metavar="N", help="run each test N times, each with the next seed"
     )
     group.addoption(
         "--netglass-artefacts",
         default=".netglass",
         metavar="DIR",
-        help="where failed tests leave capture, ladder and seed, below the root directory (default: .netglass)",
+        help="where a failed test leaves capture and ladder, from the root directory (default: .netglass)",
     )
 
 

@@ -7,6 +7,7 @@ it; if it does not come again, the test is not the same each time, and the sweep
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import monotonic
 from typing import Final, NamedTuple, cast
 
@@ -64,6 +65,8 @@ class Trial(NamedTuple):
     fault: str
     where: str
     """The name of the cable."""
+    short: str
+    """The fault, with the name of the cable if there are several."""
     what: str
     """The packet, in words."""
 
@@ -144,9 +147,12 @@ def can(kind: Kind, packet: IpPacket) -> bool:
 def trial_of(kind: Kind, passed: Passed, transmission: Transmission, many_cables: bool) -> Trial:
     name = passed.matcher.removeprefix("match.").replace("(", " ").removesuffix(")")
     nth = f" nth {passed.nth}" if passed.nth > 1 else ""
-    place = f" on {transmission.carried.link}" if many_cables else ""
+    where, fault = transmission.carried.link, kind.fault(passed)
+    label, short = f"{kind.verb} {name}{nth}", fault
+    if many_cables:
+        label, short = f"{label} on {where}", f"{where}: {fault}"
     what = f"{transmission.source} -> {transmission.destination} {' '.join(arrow_words(transmission))}"
-    return Trial(f"{kind.verb} {name}{nth}{place}", kind.fault(passed), transmission.carried.link, what)
+    return Trial(label, fault, where, short, what)
 
 
 def swept(item: pytest.Item, trials: list[Trial], passed: pytest.TestReport) -> pytest.TestReport:
@@ -170,7 +176,7 @@ def swept(item: pytest.Item, trials: list[Trial], passed: pytest.TestReport) -> 
         call = pytest.CallInfo.from_call(lambda: pytest.fail(text, pytrace=False), "call")
         report = item.ihook.pytest_runtest_makereport(item=item, call=call)
     report.duration = passed.duration + monotonic() - began
-    report.user_properties.append((SWEEP, "sweep, " + outcome(len(trials), casualties, missed)))
+    report.user_properties.append((SWEEP, "sweep, " + summary(len(trials), casualties, missed)))
     return report
 
 
@@ -185,14 +191,18 @@ def attempt(item: pytest.Item, trial: Trial) -> tuple[Casualty | None, bool]:
         return None, hit
     ladder = drawn(run.net) if run.net is not None else ""
     artefacts = shown(item, directory_of(item) / file_name(trial.label))
-    return Casualty(trial, crash(failed[0]), ladder, artefacts), hit
+    return Casualty(trial, crash(failed[0], item.path.name), ladder, artefacts), hit
 
 
-def crash(report: pytest.TestReport) -> str:
-    """The error of a failed run, in a line."""
+def crash(report: pytest.TestReport, file: str) -> str:
+    """The error of a failed run, in a line, and how far the test's own file came."""
     place = getattr(report.longrepr, "reprcrash", None)
     lines = (report.longreprtext if place is None else str(place.message)).strip().splitlines()
-    return lines[0 if place is not None else -1] if lines else f"failed in {report.when}"
+    error = lines[0 if place is not None else -1] if lines else f"failed in {report.when}"
+    entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
+    places = [each.reprfileloc for each in entries if getattr(each, "reprfileloc", None) is not None]
+    own = [each.lineno for each in places if Path(each.path).name == file]
+    return f"{error} ({file}:{own[-1]})" if own else error
 
 
 # -- words
@@ -209,6 +219,16 @@ def outcome(count: int, casualties: list[Casualty], missed: list[Trial]) -> str:
     if missed:
         parts.append(f"{len(missed)} of {count} faults never met their packet: {named(missed)}")
     return "; ".join(parts)
+
+
+def summary(count: int, casualties: list[Casualty], missed: list[Trial]) -> str:
+    """What the end of pytest's output says: as `outcome`, a line for each fault that was not survived."""
+    if not casualties or missed:
+        return outcome(count, casualties, missed)
+    width = max([len(each.trial.short) for each in casualties[:FULL]])
+    lines = [f"{len(casualties)} of {count} faults not survived:"]
+    lines += [f"    {each.trial.short:{width}}  {each.trial.what}: {each.error}" for each in casualties[:FULL]]
+    return "\n".join(lines + ([f"    and {len(casualties) - FULL} more"] if len(casualties) > FULL else []))
 
 
 def named(trials: list[Trial]) -> str:
