@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from netglass.errors import MisuseError
 from netglass.experiments import by_name
 from netglass.experiments.experiment import Outcome
 from netglass.times import MILLISECOND, SECOND
@@ -85,6 +86,13 @@ def test_passive_ftp_ends_at_a_firewall_of_the_server() -> None:
     assert seen["took"][2] == 40 * SECOND + 40 * MS  # two round trips, then the patience of the client
 
 
+def test_sentences_fit_their_numbers() -> None:
+    assert "Result: 1 byte, after" in show("ftp-passive", size=1).answer
+    assert "1 segment was lost" in show("smtp", lose=1).answer
+    assert "1 query was lost" in show("dns").answer
+    assert "2 queries were lost" in show("dns", losses=2).answer
+
+
 def test_a_client_that_is_less_patient_than_the_server_ends_the_transfer_itself() -> None:
     seen = figures("ftp-active", patience="5s")
     assert seen["outcomes"][1] == "TimeoutError: timed out"
@@ -124,6 +132,13 @@ def test_a_letter_arrives_whichever_segment_of_its_sender_is_lost(lose: int) -> 
     seen = figures("smtp", lose=lose)
     assert (seen["lost"], seen["arrived_as_sent"], seen["client_turns"]) == (1, True, 7)
     assert seen["took"] > 180 * MS
+
+
+def test_a_segment_that_is_not_there_cannot_be_lost() -> None:
+    with pytest.raises(
+        MisuseError, match="--lose is one of the client's segments with data, 1 to 7 with such a letter; this is 8"
+    ):
+        show("smtp", lose=8)
 
 
 # -- DNS

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from netglass.errors import MisuseError
 from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import counted
 from netglass.experiments.scene import Scene, lines, payload
@@ -27,6 +28,11 @@ def run(rtt: str, lines_of_text: int, lose: int) -> Outcome:
     letters: list[str] = []
     refused = scene.play(partial(mail.serve, letters), mail.send, letter)
     said = Dialogue(scene.trace)
+    if lose and not scene.trace.losses():
+        count = len([each for each in said.turns if each.host == "client"])
+        raise MisuseError(
+            f"--lose is one of the client's segments with data, 1 to {count} with such a letter; this is {lose}"
+        )
     letter_segments = said.between("server", "354", "250 Kept")
     feature_segments = said.between("client", "ehlo", "mail")
     figures: dict[str, Any] = {

@@ -49,4 +49,5 @@ def fetch(name: str, passive: bool, patience: float = 60) -> tuple[str, float]:
         return f"{type(error).__name__}: {error}", time.monotonic() - began
     took = time.monotonic() - began
     client.quit()
-    return f"{sum(map(len, got))} bytes", took
+    size = sum(map(len, got))
+    return f"{size} byte{'s' * (size != 1)}", took
