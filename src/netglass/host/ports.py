@@ -66,8 +66,13 @@ class Ports:
         self._config: HostConfig = config
         self._rng: Rng = rng
         self._secret: bytes = rng.bytes(16)
-        self._counts: list[int] = [rng.below(1 << 16) for _ in range(_TABLE)]
+        self._counts: list[int] = []  # drawn when the first port is picked: most hosts pick none
         self._holders: dict[int, dict[Endpoint, Binding]] = {}
+
+    def _draw_counts(self) -> None:
+        """Before anything else is drawn."""
+        if not self._counts:
+            self._counts = [self._rng.below(1 << 16) for _ in range(_TABLE)]
 
     def bind(self, port: int, owner: Endpoint, binding: Binding) -> int:
         """`owner` takes `port`, or a free one for 0. Returns the port, -EACCES or -EADDRINUSE."""
@@ -124,6 +129,7 @@ class Ports:
         digest = blake2b(key, digest_size=8, key=self._secret).digest()
         offset = int.from_bytes(digest[:4], "big")
         slot = digest[4]
+        self._draw_counts()
         for _ in range(count):
             self._counts[slot] += 1
             yield first + (offset + self._counts[slot]) % count
@@ -131,6 +137,7 @@ class Ports:
     def _bind_any(self, owner: Endpoint, binding: Binding) -> int:
         first, last = self._config.port_range
         count = last - first + 1
+        self._draw_counts()
         start = self._rng.below(count)
         for step in range(count):
             port = first + (start + step) % count
