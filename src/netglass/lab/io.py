@@ -8,7 +8,9 @@ from typing import Final
 from netglass import errnos
 from netglass.errnos import EAGAIN, EALREADY, EHOSTUNREACH, EINPROGRESS, ETIMEDOUT
 from netglass.errors import MisuseError
+from netglass.lab import probing
 from netglass.lab.machine import Machine
+from netglass.lab.probing import Answer, Hop
 from netglass.lab.process import Process, Program, Steps, Wait
 from netglass.sockets.address import Address
 from netglass.sockets.constants import (
@@ -159,6 +161,50 @@ class Io:
         datagrams.set_options(options)
         datagrams.check(machine.sockets.bind(datagrams.fd, (address, port), self.now()), "bind")
         return datagrams
+
+    def ping(
+        self,
+        host: str,
+        count: int = 3,
+        size: int = 56,
+        interval: int | str = "1 s",
+        timeout: int | str = "1 s",
+        ttl_hops: int = 0,
+    ) -> Generator[Wait, None, list[Answer]]:
+        """`answers = yield from io.ping("server")`: echo requests with `size` bytes of data, one every `interval`.
+        `ttl_hops` 0 is the host's own. What came of each: `Answer`."""
+        self.machine.scene.promise("io.ping(...)")
+        return self._ping(host, count, size, duration(interval), duration(timeout), ttl_hops)
+
+    def _ping(
+        self, host: str, count: int, size: int, interval: int, timeout: int, ttl_hops: int
+    ) -> Generator[Wait, None, list[Answer]]:
+        self.machine.scene.unstarted = ""
+        address = self._reachable(host)
+        return (yield from probing.ping(self.machine, address, count, size, interval, timeout, ttl_hops))
+
+    def traceroute(
+        self,
+        host: str,
+        most: int = 30,
+        probes: int = 3,
+        size: int = 32,
+        timeout: int | str = "1 s",
+        by: str = "udp",
+    ) -> Generator[Wait, None, list[Hop]]:
+        """`hops = yield from io.traceroute("server")`: who is 1, 2, 3 ... hops away, asked by UDP datagrams to ports
+        where nobody listens, or with by="icmp" by echo requests."""
+        if by not in ("udp", "icmp"):
+            raise MisuseError(f'traceroute asks by "udp" or by "icmp"; not by {by!r}')
+        self.machine.scene.promise("io.traceroute(...)")
+        return self._traceroute(host, most, probes, size, duration(timeout), by == "udp")
+
+    def _traceroute(
+        self, host: str, most: int, probes: int, size: int, timeout: int, udp: bool
+    ) -> Generator[Wait, None, list[Hop]]:
+        self.machine.scene.unstarted = ""
+        address = self._reachable(host)
+        return (yield from probing.traceroute(self.machine, address, most, probes, size, timeout, udp))
 
     def resolve(self, host: str) -> tuple[str, ...]:
         """A host's addresses, IPv4 first; () if nobody has the name."""
