@@ -19,15 +19,23 @@ if TYPE_CHECKING:
     from netglass.lab.segments import forge
     from netglass.network import faults, match
     from netglass.probe import Probe
+    from netglass.programs.call_log import CallLog
+    from netglass.programs.kernel import Deadlock
     from netglass.programs.run import run, spawn
+    from netglass.programs.threads import Refused
+    from netglass.programs.watchdog import Hung
     from netglass.sockets.resolver import Resolver
 
 _HOMES: Final[dict[str, str]] = {
+    "CallLog": "netglass.programs.call_log",
+    "Deadlock": "netglass.programs.kernel",
     "HostConfig": "netglass.host.config",
+    "Hung": "netglass.programs.watchdog",
     "MisuseError": "netglass.errors",
     "NetglassError": "netglass.errors",
     "Network": "netglass.lab.network",
     "Probe": "netglass.probe",
+    "Refused": "netglass.programs.threads",
     "Resolver": "netglass.sockets.resolver",
     "faults": "netglass.network",
     "forge": "netglass.lab.segments",
@@ -43,11 +51,15 @@ __all__ = [
     "match",
     "run",
     "spawn",
+    "CallLog",
     "forge",
     "Resolver",
     "Probe",
     "NetglassError",
     "MisuseError",
+    "Deadlock",
+    "Hung",
+    "Refused",
     "NANOSECOND",
     "MICROSECOND",
     "MILLISECOND",

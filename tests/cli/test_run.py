@@ -1,5 +1,6 @@
 """`netglass run`: scripts and modules on a lab."""
 
+import re
 import subprocess
 import sys
 
@@ -134,3 +135,11 @@ def test_where_two_captures_differ():
     block = (1).to_bytes(4, "little") + (16).to_bytes(4, "little") + b"data" + (16).to_bytes(4, "little")
     assert difference(block, block) == ""
     assert "block 1" in difference(block + block, block + block.replace(b"data", b"dada"))
+
+
+def test_the_calls_of_a_program_go_to_the_terminal_or_into_a_file(place):
+    done = run("--calls", "-", "script.py", directory=place)
+    assert done.returncode == 0
+    assert re.search(r"^ +0 ns  localhost Thread-1 .*sleep\(\) returns  slept 3600 s$", done.stdout, re.MULTILINE)
+    run("--calls", "calls.txt", "script.py", directory=place)
+    assert (place / "calls.txt").read_text() in done.stdout

@@ -15,6 +15,7 @@ SAID = {
     "Begin": ["(b'HELLO', 1.08"],
     "asyncio": [r"b'HELLO\n'"],
     "Deadlocks": ["2 tasks wait for each other: ", "worker on bank waits for the lock made at", "circular wait"],
+    "What programs ask of the machine": ["select() returns server  slept 1.02 s", "1020000000"],
     "The fence": ["os.system(b'true') left the lab"],
 }
 

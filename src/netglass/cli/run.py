@@ -15,6 +15,7 @@ from netglass.cli.lab_file import Lab, Program
 from netglass.errors import MisuseError, NetglassError
 from netglass.lab.host import LabHost
 from netglass.lab.network import Network
+from netglass.programs.call_log import CallLog
 from netglass.programs.run import LIMIT, run, spawn
 from netglass.programs.runtwice import twice
 from netglass.times import SECOND
@@ -45,6 +46,9 @@ def run_program(
     ladder: Annotated[
         str, typer.Option(help="Draw the exchange: FILE.svg, FILE.html, or - for the terminal.", show_default=False)
     ] = "",
+    calls: Annotated[
+        Path | None, typer.Option(help="Write each call of the programs, and how long it slept; - for the terminal.")
+    ] = None,
     limit: Annotated[float, typer.Option(help="Seconds of real time that it may take.")] = LIMIT,
     check: Annotated[
         bool, typer.Option("--twice", help="Run it in two processes and compare the captures byte for byte.")
@@ -68,7 +72,7 @@ def run_program(
         if check:
             compare()
             return
-        code = carry_out(words or [], lab, host, seed, pcapng, ladder, limit)
+        code = carry_out(words or [], lab, host, seed, pcapng, ladder, calls, limit)
     except (MisuseError, OSError) as error:
         typer.echo(f"netglass run: {error}", err=True)
         raise typer.Exit(2) from None
@@ -86,7 +90,14 @@ def compare() -> None:
 
 
 def carry_out(
-    words: list[str], path: Path | None, name: str, seed: int | None, pcapng: Path | None, ladder: str, limit: float
+    words: list[str],
+    path: Path | None,
+    name: str,
+    seed: int | None,
+    pcapng: Path | None,
+    ladder: str,
+    calls: Path | None,
+    limit: float,
 ) -> int:
     made = default_lab(seed) if path is None else lab_file.read(path, seed)
     net = made.network
@@ -98,6 +109,7 @@ def carry_out(
         raise MisuseError("no program to run: name a script or -m MODULE, or give a host of the lab file `run`")
     recorder = Recorder()
     net.observe(recorder)
+    log = None if calls is None else CallLog()
     argv, path_before, main_module = sys.argv, sys.path, sys.modules["__main__"]
     sys.path = list(sys.path)
     code = 0
@@ -105,7 +117,7 @@ def carry_out(
         for program in programs:
             if program is not main:
                 spawn(program.host, execute, program, name=title(program), daemon=program.serves)
-        code = run(main.host, execute, main, limit=limit)
+        code = run(main.host, execute, main, limit=limit, calls=log)
         net.run(until=net.now() + SECOND)
     except NetglassError as error:
         typer.echo(f"netglass run: {error}", err=True)
@@ -116,6 +128,8 @@ def carry_out(
             write_pcapng(recorder, pcapng)
         if ladder:
             draw(recorder, ladder)
+        if log is not None and calls is not None:
+            write_calls(log, calls)
     return code
 
 
@@ -174,6 +188,13 @@ def exit_status(code: object) -> int:
         return code
     typer.echo(str(code), err=True)
     return 1
+
+
+def write_calls(log: CallLog, path: Path) -> None:
+    if path == Path("-"):
+        typer.echo(log.text(), nl=False)
+        return
+    path.write_text(log.text(), encoding="utf-8")
 
 
 def draw(recorder: Recorder, where: str) -> None:
