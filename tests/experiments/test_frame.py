@@ -31,7 +31,8 @@ def test_every_experiment_answers_quickly_and_in_words(name):
     json.dumps(outcome.figures)
     assert spent < 4  # 2 s, on a machine that nobody else uses
     for part in outcome.parts:
-        assert part.ladder().text(width=100)
+        ladder = part.ladder()
+        assert ladder.text(width=ladder.fitting_width(100))
 
 
 def test_names_are_those_of_the_modules_and_unique():

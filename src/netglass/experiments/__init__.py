@@ -75,7 +75,9 @@ SERVICES: Final = ("ftp_active", "ftp_passive", "smtp", "dns", "http_session", "
 
 BELOW: Final = ("multicast", "igmp_leave")
 
-NAMES: Final = tuple(name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *PROGRAMS, *SERVICES, *BELOW))
+NAMES: Final = tuple(
+    name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *PROGRAMS, *SERVICES, *BELOW)
+)
 
 
 def by_name(name: str) -> Experiment:
