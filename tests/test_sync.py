@@ -7,8 +7,7 @@ import time
 import pytest
 
 import netglass
-from netglass import MisuseError, Network
-from netglass.programs.kernel import Deadlock
+from netglass import Deadlock, MisuseError, Network
 from netglass.sync import KINDS, Mutex
 
 

@@ -17,8 +17,7 @@ from threading import Thread
 
 import pytest
 
-from netglass import HostConfig, Network, faults, match, run, spawn
-from netglass.programs.kernel import Deadlock
+from netglass import Deadlock, HostConfig, Network, faults, match, run, spawn
 
 MILLISECONDS = 1000
 

@@ -9,9 +9,7 @@ import time
 import pytest
 
 import netglass
-from netglass import Network
-from netglass.programs.kernel import Deadlock
-from netglass.programs.watchdog import Hung
+from netglass import Deadlock, Hung, Network
 
 
 def lab():

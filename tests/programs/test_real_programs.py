@@ -487,7 +487,7 @@ def test_real_descriptors_are_refused():
 
 
 def test_who_waits_is_named_by_its_peer():
-    from netglass.programs.kernel import Deadlock
+    from netglass import Deadlock
 
     def program():
         with socket.create_server(("", 80)), socket.create_connection(("client", 80)) as connection:

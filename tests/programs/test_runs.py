@@ -20,7 +20,6 @@ import pytest
 
 import netglass
 from netglass import MisuseError, Network
-from netglass.programs.threads import Refused
 
 
 def lab():
@@ -430,43 +429,3 @@ def test_two_processes_tell_the_same_story():
     ]
     assert len(stories[0]) > 1000
     assert stories[0] == stories[1]
-
-
-# -- the fence
-
-
-def refused(main, allow=()):
-    with pytest.raises(Refused) as caught:
-        netglass.run(lab(), main, allow=allow)
-    return str(caught.value)
-
-
-def test_processes_are_refused():
-    assert "subprocess.Popen" in refused(lambda: subprocess.run([sys.executable, "-c", ""], check=False))
-    assert "os.fork" in refused(os.fork)
-    assert "os.system" in refused(lambda: os.system("true"))
-
-
-def test_multiprocessing_is_refused():
-    import multiprocessing
-
-    def main():
-        multiprocessing.get_context("spawn").Process(target=print).start()
-
-    assert "cannot start a process" in refused(main)
-
-
-def test_a_real_socket_is_refused():
-    import _socket
-
-    assert "socket.__new__" in refused(lambda: _socket.socket())
-
-
-def test_what_is_allowed_may_leave():
-    assert netglass.run(lab(), lambda: os.system("true"), allow=["os.system"]) == 0
-    assert "os.fork" in refused(os.fork, allow=["os.system"])
-
-
-def test_outside_a_run_nothing_is_refused():
-    netglass.run(lab(), lambda: None)
-    subprocess.run([sys.executable, "-c", ""], check=True)

@@ -10,6 +10,7 @@ import fcntl as standard_fcntl
 import os
 import stat
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ REAL: Final[dict[str, Any]] = {
     )
     if hasattr(os, name)
 }
+_REAL_PIPE: Final = os.pipe
 _CHUNK: Final = 1 << 16
 
 
@@ -229,7 +231,9 @@ def _splice_from(run: Descriptors, src: int, dst: int, count: int, offset: int |
 
 
 def make_pipe() -> tuple[int, int]:
-    """os.pipe."""
+    """os.pipe. One for a subprocess is real: whether there may be any is the fence's business."""
+    if sys._getframe(1).f_globals.get("__name__") == "subprocess":
+        return _REAL_PIPE()
     return make_pipe2(SOCK_CLOEXEC)
 
 

@@ -183,6 +183,7 @@ class Session:
         if self._own_garbage:
             gc.unfreeze()
         WATCHDOG.leave()
+        fence.take_down()
         dates.leave()
         unheard = signals.leave()
         if self._idle_threads is not None:
@@ -199,7 +200,8 @@ class Session:
 
 def table(kernel: Kernel, allow: frozenset[str]) -> list[Patch]:
     """Everything that this run replaces."""
-    found = [*clock.patches(), *threads.patches(allow), *chance.patches(), *threads.replaced_module_locks()]
+    found = [*clock.patches(), *threads.patches(), *fence.patches(allow)]
+    found += [*chance.patches(), *threads.replaced_module_locks()]
     for name in MODULES:
         found.extend(import_module(f"netglass.programs.{name}").patches(kernel))
     return found

@@ -129,14 +129,6 @@ def set_sentinel() -> Any:
     return end
 
 
-def fork_exec(*args: object) -> int:
-    """_posixsubprocess.fork_exec, under subprocess and multiprocessing"""
-    raise Refused(
-        "a program in a lab cannot start a process (subprocess, multiprocessing): it would run in real time and on the "
-        "real network. Use threads, or netglass.spawn for another program; run(..., allow=('fork_exec',)) lets it go"
-    )
-
-
 def excepthook(original: Any) -> Any:
     """threading.excepthook, which need not hear that a run is over."""
 
@@ -147,8 +139,8 @@ def excepthook(original: Any) -> Any:
     return hook
 
 
-def patches(allow: frozenset[str] = frozenset()) -> list[Patch]:
-    table = [
+def patches() -> list[Patch]:
+    return [
         *(Patch(_thread, name, factory) for name, factory in LOCK_FACTORIES.items()),
         Patch(_thread, "start_new_thread", start_new_thread),
         Patch(_thread, "start_new", start_new_thread),
@@ -157,11 +149,6 @@ def patches(allow: frozenset[str] = frozenset()) -> list[Patch]:
         Patch(threading, "excepthook", excepthook(threading.excepthook), aliases=False),
         Patch(queue, "SimpleQueue", SimpleQueue),
     ]
-    if "fork_exec" not in allow:
-        import _posixsubprocess
-
-        table.append(Patch(_posixsubprocess, "fork_exec", fork_exec))
-    return table
 
 
 def program(kernel: Kernel, main: Callable[..., Any], *args: Any) -> Any:
