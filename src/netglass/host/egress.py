@@ -23,6 +23,7 @@ from netglass.wire.address import (
     LOOPBACK_6,
     broadcast_of,
     in_network,
+    is_link_local,
     is_loopback,
     is_multicast,
     network_of,
@@ -243,7 +244,10 @@ class Egress:
             return b""
         if self.is_local(destination):
             return LOOPBACK_4 if len(destination) == 4 and is_loopback(destination) else destination
-        best = _closest(path.interface.addresses, path.gateway or destination)
+        gateway = path.gateway
+        # An IPv6 router's address on the link says nothing of ours.
+        near = gateway if gateway and not is_link_local(gateway) else destination
+        best = _closest(path.interface.addresses, near)
         if best:
             return best
         for interface in self.interfaces.values():

@@ -96,7 +96,7 @@ class DhcpMessage:
     @property
     def prefix(self) -> int:
         """The prefix length that the subnet mask says; 24 if there is none, or one with holes."""
-        mask = int.from_bytes(self.options.get(SUBNET_MASK, b"\xff\xff\xff\x00"), "big")
+        mask = self.number(SUBNET_MASK, 0xFFFFFF00)
         ones = mask.bit_count()
         return ones if mask == (1 << 32) - (1 << 32 - ones) else 24
 
