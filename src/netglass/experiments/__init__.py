@@ -73,7 +73,14 @@ PROGRAMS: Final = (
 )
 SERVICES: Final = ("ftp_active", "ftp_passive", "smtp", "dns", "http_session", "html_and_xml")
 
-BELOW: Final = ("multicast", "igmp_leave")
+BELOW: Final = (
+    "ping",
+    "traceroute",
+    "fragmentation",
+    "overlap_attack",
+    "multicast",
+    "igmp_leave",
+)
 
 NAMES: Final = tuple(
     name.replace("_", "-") for name in (*OPENING, *CLOSING, *RELIABLE, *FLOOD, *PROGRAMS, *SERVICES, *BELOW)

@@ -235,12 +235,17 @@ class Assembly:
         sure: list[dict[tuple[bytes, int], None]] = [dict.fromkeys(each) for each in self._own_ends()]
         guessed: list[dict[tuple[bytes, int], None]] = [{} for _ in self.hosts]
         speaking = {event.host for event in self.events if isinstance(event, (Note, StateChanged, QueueChanged))}
+        # Who hears from an address, or sends to it, does not have it.
+        packets = [(each, each.first.packet) for each in self.arrows]
+        heard_of = {(each.destination, packet.source) for each, packet in packets if isinstance(packet, IpPacket)}
+        sent_to = {(each.source, packet.destination) for each, packet in packets if isinstance(packet, IpPacket)}
         for arrow in self.arrows:
             flow, last = arrow.first.flow, arrow.last
             if flow is None:
-                # ICMP, ARP: an address without a port.
+                # ICMP, ARP, fragments: an address without a port.
                 source = _speaker(arrow.first.packet)
-                if source and arrow.first.previous is None and not guessed[arrow.source]:
+                passed_on = arrow.first.previous is not None or (arrow.source, source) in heard_of
+                if source and not passed_on and not guessed[arrow.source]:
                     guessed[arrow.source][source, 0] = None
                 continue
             if arrow.first.previous is None and any(flow[0]):
@@ -248,6 +253,7 @@ class Assembly:
             if flow[2] == address.BROADCAST or address.is_multicast(flow[2]):
                 continue
             is_end = last.done is not None or last.previous is not None or last.destination in speaking
+            is_end = is_end and (arrow.destination, flow[2]) not in sent_to
             if is_end and self.columns.get(last.destination) == arrow.destination:
                 guessed[arrow.destination][flow[2], flow[3]] = None
         return [known or likely for known, likely in zip(sure, guessed, strict=True)]
