@@ -48,6 +48,8 @@ def test_each_thread_has_a_lane_that_ends_with_the_slow_client():
     assert [line.split()[0] for line in lines] == ["serve", "worker_0", "worker_1", "worker_2", "worker_3", "0"]
     assert "sendfile(slow) ──" in lines[1]
     assert max(map(len, lines)) <= 100
+    assert "+ sendfile(slow) --" in outcome.lanes.text(100, plain=True)
+    assert outcome.lanes.text(40, plain=True).isascii()
 
 
 # -- io-kinds

@@ -25,7 +25,7 @@ def outcome_text(experiment: Experiment, outcome: Outcome, width: int, plain: bo
             pieces.append(bold(in_plain(part.title, plain)) + "\n")
         pieces.append(ladder_text(part.ladder(), width, plain))
     if outcome.lanes is not None:
-        pieces.append(in_plain(outcome.lanes.text(min(width, WIDEST_LANES)), plain))
+        pieces.append(in_plain(outcome.lanes.text(min(width, WIDEST_LANES), plain), plain))
     if outcome.table is not None:
         pieces.append(in_plain(table_text(outcome.table, width), plain) + "\n")
     pieces += [textwrap.fill(each, min(width, 100)) for each in in_plain(outcome.answer, plain).split("\n")]

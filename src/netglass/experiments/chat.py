@@ -9,7 +9,7 @@ from netglass.experiments.experiment import Outcome, Parameter, Part, Table
 from netglass.lab.network import Network
 from netglass.programs.call_log import Call, CallLog
 from netglass.times import human
-from netglass.trace.items import NOTE
+from netglass.trace.items import NOTE, STATE
 from netglass.trace.recorder import Recorder
 from netglass.world import POLLERR, POLLHUP, POLLIN, POLLPRI
 
@@ -68,7 +68,7 @@ class Chat:
         }
 
     def outcome(self, answer: str, figures: dict[str, Any]) -> Outcome:
-        part = Part("", self.trace, ("ann", "server", "ben"), remarks=(NOTE,), end="1.4 s")
+        part = Part("", self.trace, ("ann", "server", "ben"), remarks=(STATE, NOTE), end="1.4 s")
         return Outcome(answer, figures, [part], self.table())
 
     def table(self) -> Table:

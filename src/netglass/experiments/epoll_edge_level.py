@@ -8,7 +8,7 @@ from netglass.experiments.experiment import Experiment, Outcome, Parameter, Part
 from netglass.experiments.measure import counted, so_often
 from netglass.lab.network import Network
 from netglass.programs.call_log import CallLog
-from netglass.trace.items import NOTE
+from netglass.trace.items import NOTE, STATE
 from netglass.trace.recorder import Recorder
 
 MODES: Final = ("level", "edge", "edge, until EAGAIN", "one-shot", "one-shot, armed again")
@@ -34,7 +34,7 @@ class Stage:
         """From the first bytes to the last thing that epoll told of."""
         first = self.log.of("sendall", host="client")[0].began
         last = max([each.ended for each in self.log.of("recv", host="server")], default=0)
-        return Part(title, self.trace, start=first, end=last, remarks=(NOTE,))
+        return Part(title, self.trace, start=first, end=last, remarks=(STATE, NOTE))
 
 
 def read(mode: str, size: int) -> tuple[Stage, dict[str, int]]:

@@ -10,7 +10,7 @@ from netglass.experiments.measure import counted, durations
 from netglass.lab.network import Network
 from netglass.programs.call_log import Call, CallLog
 from netglass.times import SECOND, duration, human
-from netglass.trace.items import NOTE
+from netglass.trace.items import NOTE, STATE
 from netglass.trace.recorder import Recorder
 
 KINDS: Final = {
@@ -76,7 +76,9 @@ class Errand:
         ]
 
     def part(self) -> Part:
-        return Part(KINDS[self.kind], self.trace, ("slow", "client", "quick"), self.asked, self.done, remarks=(NOTE,))
+        return Part(
+            KINDS[self.kind], self.trace, ("slow", "client", "quick"), self.asked, self.done, remarks=(STATE, NOTE)
+        )
 
 
 def run(slow: str, quick: str) -> Outcome:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netglass.programs.call_log import Call
 
 GAP: Final = "  "
+PLAIN: Final = str.maketrans("├─┤", "+-+")
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,15 @@ class Lanes:
     lanes: Sequence[Lane]
     end: int
 
-    def text(self, width: int) -> str:
-        """As wide as `width` columns."""
+    def text(self, width: int, plain: bool = False) -> str:
+        """As wide as `width` columns; `plain` keeps to seven bits."""
         label = max([len(lane.title) for lane in self.lanes])
         room = max(width - 2 - label - len(GAP), 20)
         lines = [f"  {lane.title:<{label}}{GAP}{self._drawn(lane, room)}".rstrip() for lane in self.lanes]
         last = human(self.end)
         axis = f"0{last:>{room - 1}}"
-        return "\n".join([*lines, f"  {'':<{label}}{GAP}{axis}"]) + "\n"
+        text = "\n".join([*lines, f"  {'':<{label}}{GAP}{axis}"]) + "\n"
+        return text.translate(PLAIN) if plain else text
 
     def _drawn(self, lane: Lane, room: int) -> str:
         cells = [" "] * room
