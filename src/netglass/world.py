@@ -34,6 +34,24 @@ class World(ABC):
         """For a waker: `wait` returns after the event that is happening."""
         raise NotImplementedError
 
+    # What only a world in real time has. In virtual time nothing happens by itself, and no file can become ready.
+
+    def in_real_time(self) -> bool:
+        return False
+
+    def breathe(self) -> None:
+        """For whoever keeps the processor: let what has happened meanwhile take effect, without waiting."""
+        return
+
+    def watch(self, descriptor: int, waker: Waker) -> bool:
+        """Wakes `waker` whenever a file of the operating system becomes readable or writable. False if such a file is
+        always both."""
+        return False
+
+    def unwatch(self, descriptor: int) -> None:
+        """No longer. A descriptor that is closed has left by itself."""
+        return
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Waker(ABC):

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import os
 import time
-from select import EPOLLIN, EPOLLOUT, epoll
+from contextlib import suppress
+from select import EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, epoll
 from types import TracebackType
 from typing import Final
 
@@ -32,7 +33,7 @@ from netglass.sockets.sockets import Sockets
 from netglass.times import MILLISECOND, NEVER
 from netglass.wire.address import UNSPECIFIED_4, UNSPECIFIED_6, parse
 from netglass.wire.ip import IpPacket
-from netglass.world import World
+from netglass.world import Waker, World
 
 BURST: Final = 64
 """Frames that are read from one link, or written to it, before the others have their turn."""
@@ -94,6 +95,7 @@ class Drive(World):
         self._rng: Rng = Rng(int.from_bytes(os.urandom(8), "big") if seed is None else seed)
         self._hosts: list[DriveHost] = []
         self._ports: dict[int, Port] = {}  # by descriptor
+        self._watched: dict[int, Waker] = {}  # files of the operating system
         self._epoll: epoll = epoll()
         self._bell: int = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # ends the waiting of the driving thread
         self._epoll.register(self._bell, EPOLLIN)
@@ -161,15 +163,17 @@ class Drive(World):
         self.interrupt()
 
     def run_next(self) -> bool:
-        """One turn. False if nothing can ever happen: no link and no timer."""
-        if not self._ports and self.deadline() == NEVER:
+        """One turn. False if nothing can ever happen: no link, no file that is watched and no timer."""
+        if not self._ports and not self._watched and self.deadline() == NEVER:
             return False
         self.turn(NEVER)
         return True
 
     def wait(self, deadline: int) -> None:
-        """Turns until `deadline`, or until somebody interrupts; at once if that was before."""
+        """Turns until `deadline`, or until somebody interrupts; at least one, unless that was before."""
         self.flush()
+        if time.monotonic_ns() >= deadline:
+            self.turn(0)  # who never waits long must not starve the links
         while not self._interrupted and time.monotonic_ns() < deadline:
             self.turn(deadline)
         self._interrupted = False
@@ -180,6 +184,26 @@ class Drive(World):
         # Whoever drives sets `_asleep` first and then looks at `_interrupted`: one of the two sees the other.
         if self._asleep:
             os.eventfd_write(self._bell, 1)
+
+    def in_real_time(self) -> bool:
+        return True
+
+    def breathe(self) -> None:
+        self.turn(0)
+
+    def watch(self, descriptor: int, waker: Waker) -> bool:
+        """Edge-triggered: a wake-up for each time that something changes, and one now for what is so already."""
+        try:
+            self._epoll.register(descriptor, EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET)
+        except PermissionError:
+            return False
+        self._watched[descriptor] = waker
+        return True
+
+    def unwatch(self, descriptor: int) -> None:
+        if self._watched.pop(descriptor, None) is not None:
+            with suppress(OSError):
+                self._epoll.unregister(descriptor)
 
     # -- one turn
 
@@ -192,7 +216,7 @@ class Drive(World):
         for descriptor, bits in events:
             port = self._ports.get(descriptor)
             if port is None:
-                os.eventfd_read(self._bell)
+                self._ring(descriptor, bits)
                 continue
             if bits & EPOLLOUT:
                 self._unblock(port)
@@ -210,6 +234,14 @@ class Drive(World):
         now = time.monotonic_ns()
         for host in self._hosts:
             self._send(host, now)
+
+    def _ring(self, descriptor: int, bits: int) -> None:
+        if descriptor == self._bell:
+            os.eventfd_read(self._bell)
+            return
+        waker = self._watched.get(descriptor)
+        if waker is not None:
+            waker.wake(bits)
 
     def _patience(self, deadline: int) -> float:
         """Seconds to sleep, whole milliseconds upwards: a timer must not find that it woke too early."""

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from netglass.errnos import EBADF, EMFILE
 from netglass.programs.kernel import Kernel
+from netglass.programs.real_files import RealFiles
 from netglass.sockets.constants import SOCK_CLOEXEC
 from netglass.sockets.description import Description
 from netglass.sockets.place import Place
@@ -84,6 +85,7 @@ class Descriptors:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel: Kernel = kernel
         self.now = kernel.world.now
+        self.real_files: RealFiles = RealFiles(kernel.world)  # met in real time
         self.default_timeout: int = -1  # ns; -1: none (socket.setdefaulttimeout)
         self.unix_names: dict[tuple[int, str | bytes], Description] = {}  # AF_UNIX: (host, path) -> its listener
         self._places: list[Place] = []

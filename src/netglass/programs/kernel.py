@@ -147,6 +147,7 @@ class Kernel:
 
     def __init__(self, world: World, host: Place, name: str = "main") -> None:
         self.world: World = world
+        self.real_time: bool = world.in_real_time()
         self.tasks: list[Task] = []
         self.switches: int = 0  # how often the baton changed hands
         self.before_threads: Callable[[], None] | None = None  # called when the main task is no longer alone
@@ -281,9 +282,19 @@ class Kernel:
         """To be called by whatever only looks, and does not wait: a clock, a try to acquire, a poll without time. See
         SPINS."""
         task = self._running
+        if self.real_time:
+            self._breathe()
+            return
         task.spins += 1
         if task.spins > SPINS and task.ident == get_ident() and not task.parked:
             self._park(task, "a microsecond (it looks at something again and again)", self.world.now() + SPIN_TIME)
+
+    def _breathe(self) -> None:
+        """In real time: what has happened takes effect, and whoever can run by now goes first."""
+        self.world.breathe()
+        self._ring(self.world.now())
+        if self._ready:
+            self._park(self.current(), "its turn", 0)
 
     def give_way(self) -> None:
         """Lets the others that can run go first: sleep(0)."""
@@ -306,6 +317,9 @@ class Kernel:
     # -- the baton
 
     def _give_baton(self, task: Task) -> None:
+        if self.real_time and self._ready:
+            self.world.breathe()  # else those who can always run would keep the network and the alarms waiting
+            self._ring(self.world.now())
         following = self._ready.popleft() if self._ready and not self.bite else self._next()
         if following is task:
             return

@@ -69,8 +69,9 @@ def run(
     deterministic_tls: bool = False,
     calls: CallLog | None = None,
 ) -> Any:
-    """Runs `main(*args)` on `host` in virtual time, until it and all programs and threads but daemons have ended; its
-    result.
+    """Runs `main(*args)` on `host` in the time of its world, until it and all programs and threads but daemons have
+    ended; its result. In a lab that is virtual time; on a `drive` it is real: clocks and dates are then the machine's,
+    nothing is seeded, there is no `limit`, and files of the operating system can be waited for beside our sockets.
 
     `seed` decides what programs draw (default: the world's), `limit` is in seconds of real time, `allow` names audit
     events that may leave the lab (see `fence.REFUSED`), `calls` hears of all calls. Inside a run it is `spawn` and
@@ -149,17 +150,20 @@ class Session:
         kernel.report_cycle = lambda cycle: deadlock.cycle_report(cycle, kernel.tasks)
         current.enter(kernel)
         try:
-            self._chance = chance.Chance(self._seed)
-            fence.put_up(self._allow)
+            if not kernel.real_time:
+                self._chance = chance.Chance(self._seed)
+            fence.put_up(self._allow | fence.PASSABLE if kernel.real_time else self._allow)
             replaced = table(kernel, self._allow)
             if self._calls is not None:
                 replaced = self._calls.watched(replaced)
             self._patched = Patched(replaced, import_module("netglass.programs.calls").methods())
-            dates.enter()
+            if not kernel.real_time:
+                dates.enter()
             kernel.begin(self._host)
             signals.enter()
             self._idle_threads = threads.IdleThreads()
-            WATCHDOG.watch(kernel, self._limit)
+            if not kernel.real_time:
+                WATCHDOG.watch(kernel, self._limit)
             self._own_garbage = gc.get_freeze_count() == 0
             if self._own_garbage:
                 gc.freeze()
@@ -200,8 +204,8 @@ class Session:
 
 def table(kernel: Kernel, allow: frozenset[str]) -> list[Patch]:
     """Everything that this run replaces."""
-    found = [*clock.patches(), *threads.patches(), *fence.patches(allow)]
-    found += [*chance.patches(), *threads.replaced_module_locks()]
+    found = [*threads.patches(), *fence.patches(allow), *threads.replaced_module_locks()]
+    found += clock.patches_in_real_time() if kernel.real_time else [*clock.patches(), *chance.patches()]
     for name in MODULES:
         found.extend(import_module(f"netglass.programs.{name}").patches(kernel))
     return found

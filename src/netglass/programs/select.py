@@ -1,7 +1,8 @@
 """`select.select`, `select.poll` and `select.epoll` over the sockets of a run; `selectors` stands on them by itself.
 
-Regular files are always ready, as for Linux. A real pipe, terminal or socket never becomes ready while virtual time
-stands still: those are refused, by name.
+Regular files are always ready, as for Linux. Other files of the operating system (a terminal, a pipe, the kernel's own
+sockets) are waited for beside ours in real time; in virtual time they would never become ready, and are refused by
+name.
 """
 
 from __future__ import annotations
@@ -60,14 +61,17 @@ class _Sleep:
         return f"{self._name} of {shown or 'nothing'}{f' and {more} more' if more > 0 else ''}"
 
 
-def _check_real(number: int) -> None:
-    """A real descriptor in a call that waits: a file will do."""
+def _real(run: Descriptors, number: int) -> Description | None:
+    """A file of the operating system in a call that waits; None if it is always ready. In virtual time no other will
+    do."""
     try:
         mode = os.fstat(number).st_mode
     except OSError:
         fail(-EBADF)
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISBLK(mode):
-        return
+        return None
+    if run.kernel.real_time:
+        return run.real_files.find(number, run.place()[1].core)
     kind = "socket" if stat.S_ISSOCK(mode) else "pipe" if stat.S_ISFIFO(mode) else "terminal or device"
     raise OSError(
         EPERM, f"descriptor {number} is a real {kind}: it never becomes ready in virtual time; use sockets of the run"
@@ -153,8 +157,7 @@ def _asked(run: Descriptors, files: Any, events: int) -> list[tuple[Any, _Entry]
 
 def _entry(run: Descriptors, number: int, events: int) -> _Entry:
     if number < FIRST:
-        _check_real(number)
-        return _Entry(number, events, None)
+        return _Entry(number, events, _real(run, number))
     return _Entry(number, events, run.require(number).description)
 
 
@@ -297,8 +300,8 @@ class epoll:  # noqa: N801
         watching = self._opened()
         number = number_of(fd)
         if number < FIRST:
-            _check_real(number)
-            fail(-EPERM)  # as Linux says of regular files
+            real = _real(self._run, number)
+            return watching, number, real if real is not None else fail(-EPERM)  # as Linux says of regular files
         return watching, number, self._run.require(number).description
 
     def poll(self, timeout: Any = None, maxevents: int = -1) -> list[tuple[int, int]]:
