@@ -4,26 +4,56 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from netglass import faults, match
 from netglass.lab.io import Datagrams, Io, Listener, Stream
+from netglass.pytest_plugin.network import ObservedNetwork
 from netglass.tcp import congestion
+from netglass.trace import Ladder
+
+pytest_plugins = "pytester"
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LAB = (ROOT / "docs" / "lab.md").read_text(encoding="utf-8")
 
 
-def test_the_program_in_the_readme_runs(capsys):
-    found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert found is not None
-    exec(compile(found[1], "README.md", "exec"), {"__name__": "readme"})
-    said = capsys.readouterr().out
-    assert "b'you said hello'" in said
-    assert "lost: drop third ACK" in said
-    assert said.count("ESTABLISHED") >= 2
+(EXAMPLE,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+(REPORT,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+PICTURE = ROOT / "docs" / "third-ack.svg"
+
+
+def test_the_test_in_the_readme_fails_as_it_says(pytester, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    pytester.makepyfile(EXAMPLE)
+    # In a process of its own: programs change what the interpreter's modules hold while they run.
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    error, ladder = REPORT.split("\n", 1)
+    assert ladder in result.stdout.str()
+    assert error.split() in [line.split() for line in result.outlines]
+
+
+def test_the_readme_s_first_example_has_ten_lines():
+    assert len([line for line in EXAMPLE.splitlines() if line]) == 10
+
+
+def picture() -> str:
+    """What the test in the README does with more patience."""
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(EXAMPLE.replace("timeout=0.9", "timeout=2"), "README.md", "exec"), names)
+    net = ObservedNetwork()
+    names["test_the_mail_server_answers"](net)
+    return Ladder.of(net.trace, end="1.07 s").svg(title="A mail server speaks first. The third ACK is lost.")
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # ten lines have no room for closing
+def test_the_picture_in_the_readme_is_what_happens():
+    """`python -m tests.test_readme` draws it anew."""
+    assert PICTURE.read_text(encoding="utf-8") == picture()
 
 
 def test_links_in_the_readme_lead_somewhere() -> None:
@@ -58,3 +88,7 @@ def test_the_page_tells_every_call(kind):
 @pytest.mark.parametrize("module", [faults, match])
 def test_the_page_tells_every_fault_and_matcher(module):
     assert [name for name in module.__all__ if not re.search(rf"`[^`]*\b{name}\b", LAB)] == []
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(picture(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The plugin with ordinary programs: what the README shows, and sweeps over threads and asyncio."""
+"""The plugin with ordinary programs: what a failure shows, and sweeps over threads and asyncio."""
 
 from __future__ import annotations
 
@@ -78,6 +78,25 @@ def test_a_real_client_fails_as_it_would_and_the_ladder_shows_why(pytester):
     result = run(pytester, HTTP, "--netglass-fault=faults.reset(match.data.from_('server'))")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*ConnectionResetError*", "*- netglass -*", "*lost: drop third ACK*", "*RST*"])
+    # What is below a call of ours is left out of the traceback, unless it is a bug of ours.
+    assert "netglass/programs" not in result.stdout.str()
+    everything = run(pytester, HTTP, "--netglass-fault=faults.reset(match.data.from_('server'))", "--full-trace")
+    assert "netglass/programs" in everything.stdout.str()
+
+
+BUG = """
+import socket
+import netglass
+from netglass.programs import transfer
+
+def test_it(net, monkeypatch):
+    monkeypatch.setattr(transfer, "receive", None)
+    netglass.run(net.host("a"), lambda: socket.socketpair()[0].recv(1))
+"""
+
+
+def test_a_bug_of_ours_is_shown_to_its_line(pytester):
+    run(pytester, BUG).stdout.fnmatch_lines(["*netglass/programs/socket.py:*TypeError"])
 
 
 def test_a_sweep_over_asyncio(pytester):

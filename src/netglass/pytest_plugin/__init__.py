@@ -138,8 +138,12 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
     run = item.stash.get(RUN, None)
+    if run is not None and call.excinfo is not None:
+        from netglass.pytest_plugin.report import hide_insides
+
+        hide_insides()
+    report = yield
     if run is None:
         return report
     if report.failed and run.net is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from netglass.errors import MisuseError
+from netglass.errors import MisuseError, NetglassError
 from netglass.pytest_plugin.network import ObservedNetwork
 from netglass.pytest_plugin.run import Run
 from netglass.trace.ladder import Ladder
@@ -67,6 +68,20 @@ def again(item: pytest.Item, faults: tuple[str, ...], seed: int) -> str:
 def test_of(item: pytest.Item) -> str:
     """The test's id without the seed that --netglass-runs put into it."""
     return re.sub(r"(?<=\[)seed\d+-|-seed\d+(?=[\]-])|\[seed\d+\]", "", item.nodeid)
+
+
+def hide_insides() -> None:
+    """In a traceback a call of ours is one line, as a system call is: pytest leaves out what lies below."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("netglass."):
+            vars(module).setdefault("__tracebackhide__", is_no_bug)
+
+
+def is_no_bug(failure: pytest.ExceptionInfo[BaseException]) -> bool:
+    """False for what cannot have been meant: any other error than a system's, or ours, from within netglass."""
+    if isinstance(failure.value, (OSError, NetglassError)):
+        return True
+    return not str(failure.traceback[-1].frame.f_globals.get("__name__")).startswith("netglass.")
 
 
 # -- artefacts
