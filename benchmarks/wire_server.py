@@ -28,6 +28,9 @@ class Service(Waker):
         self.fd = fd
 
     def close(self) -> None:
+        description = self.sockets.description(self.fd)
+        if description is not None:
+            description.watchers.clear()
         self.sockets.close(self.fd, self.now())
 
 

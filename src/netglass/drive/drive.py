@@ -102,6 +102,7 @@ class Drive(World):
         self._asleep: bool = False
         self._interrupted: bool = False
         self._stopped: bool = False
+        self._expected: int = 1  # frames in a burst, as it was last time
 
     # -- what there is
 
@@ -213,15 +214,8 @@ class Drive(World):
         events = self._epoll.poll(0 if self._interrupted or self._stopped else self._patience(deadline))
         self._asleep = False
         now = time.monotonic_ns()
-        for descriptor, bits in events:
-            port = self._ports.get(descriptor)
-            if port is None:
-                self._ring(descriptor, bits)
-                continue
-            if bits & EPOLLOUT:
-                self._unblock(port)
-            if bits & ~EPOLLOUT:
-                self._read(port, now)
+        if events:
+            self._read_burst(events, now)
         for host in self._hosts:
             core = host.core
             if core.deadline <= now:
@@ -253,11 +247,35 @@ class Drive(World):
         left = due - time.monotonic_ns()
         return 0 if left <= 0 else min(-(-left // MILLISECOND) / 1000, LONGEST_SLEEP)
 
-    def _read(self, port: Port, now: int) -> None:
+    def _read_burst(self, events: list[tuple[int, int]], now: int) -> None:
+        """As many frames as came last time, then what has come meanwhile. To ask a device for more than it has costs
+        as much as a frame; to ask epoll costs little."""
+        ask = self._expected
+        read = before = 0
+        while events:
+            for descriptor, bits in events:
+                port = self._ports.get(descriptor)
+                if port is None:
+                    self._ring(descriptor, bits)
+                    continue
+                if bits & EPOLLOUT:
+                    self._unblock(port)
+                if bits & ~EPOLLOUT:
+                    read += self._read(port, ask, now)
+            if read >= BURST or read == before:
+                break
+            before = read
+            events = self._epoll.poll(0)
+            ask = min(2 * ask, BURST)
+        self._expected = min(max(read, 1), BURST)
+
+    def _read(self, port: Port, most: int, now: int) -> int:
         core = port.core
         interface = port.interface
-        for frame, verify in port.link.read(BURST):
+        frames = port.link.read(most)
+        for frame, verify in frames:
             core.receive_frame(frame, interface, now, verify)
+        return len(frames)
 
     def _send(self, host: DriveHost, now: int) -> None:
         core = host.core

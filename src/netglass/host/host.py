@@ -281,7 +281,13 @@ class Host:
         self._schedule.wake()
 
     def touch(self, endpoint: Endpoint, now: int) -> None:
-        """The application called something on `endpoint`: what follows from it happens now."""
+        """The application called something on `endpoint`: what follows from it happens now. If
+        something arrived for it before (`wake`), then with the answer to that, when the host is drained."""
+        if not endpoint.dirty:
+            self._schedule.drain(endpoint, now)
+
+    def settle(self, endpoint: Endpoint, now: int) -> None:
+        """As `touch`, at once in any case: for a caller who goes on with what the endpoint gives back."""
         self._schedule.drain(endpoint, now)
 
     def send_raw(self, packet: IpPacket, now: int) -> int:

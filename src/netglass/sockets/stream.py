@@ -235,7 +235,7 @@ class StreamSocket(Description):
             self.error = ECONNRESET
         connection.abort(now)
         connection.waker = None
-        self.host.touch(connection, now)
+        self.host.settle(connection, now)
         self.connection = None
         self.settings = self.settings.copy()
         self._claim_again(now)
@@ -397,6 +397,8 @@ class StreamSocket(Description):
         connection = self.connection
         if connection is not None:
             connection.close(now)
+            if not self.watchers and self.settings.linger <= 0:
+                connection.waker = None  # nobody waits for what is left: both may go
             self.host.touch(connection, now)
         elif self.port:
             self.host.release_tcp(self.local, self.port)

@@ -41,7 +41,7 @@ def take_ack(tcb: Tcb, segment: TcpSegment, seq: int, ack: int, now: int) -> Non
     if advanced or seq > tcb.snd_wl1 or (seq == tcb.snd_wl1 and (window > tcb.snd_wnd or not window)):
         update_window(tcb, window, seq)
     recovery = tcb.recovery
-    if recovery.outstanding():
+    if recovery.nxt > recovery.una:
         sacks = checked_sacks(tcb, segment, ack) if segment.sack and tcb.sack_ok else _NO_SACKS
         recovery.ack_arrived(
             ack, sacks, duplicate, timestamp_rtt(tcb, segment, now) if advanced else -1, window_limited(tcb), now
@@ -74,7 +74,8 @@ def ack_advances(tcb: Tcb, ack: int, now: int) -> None:
     # Linux sk_stream_write_space: wake the writer when a third of the buffer is free, not for each byte.
     if (sending.end - sending.start) * 3 <= tcb.sndbuf * 2:
         tcb.woken |= POLLOUT
-    tcb.retransmit_at = now + tcb.rtt.rto if tcb.recovery.outstanding() else NEVER
+    recovery = tcb.recovery
+    tcb.retransmit_at = now + tcb.rtt.rto if recovery.nxt > recovery.una else NEVER
 
 
 def window_limited(tcb: Tcb) -> bool:

@@ -18,18 +18,20 @@ from netglass.times import MICROSECOND
 from netglass.wire.seq import MASK
 
 TICK: Final = 4 * MICROSECOND  # RFC 9293 §3.4.1
+OFFSETS_KEPT: Final = 4096  # a flood of forged sources must not fill the memory
 
 
 class IsnGenerator:
     """One for a host. The secret, and where the clock stood at time 0, come from the host's seed."""
 
-    __slots__ = ("_config", "_epoch", "_secret")
+    __slots__ = ("_config", "_epoch", "_offsets", "_secret")
 
     def __init__(self, rng: Rng, config: TcpConfig) -> None:
         source = rng.stream("isn")
         self._config: TcpConfig = config
         self._secret: bytes = source.bytes(16)
         self._epoch: int = source.u32()
+        self._offsets: dict[bytes, int] = {}  # what `ts_offset` has answered
 
     def isn(self, local: bytes, local_port: int, remote: bytes, remote_port: int, now: int) -> int:
         """The initial send sequence number of a connection opened `now`, 32 bits."""
@@ -41,7 +43,13 @@ class IsnGenerator:
     def ts_offset(self, local: bytes, remote: bytes) -> int:
         """What is added to the clock of the timestamps option, 32 bits. Unknown to others, but the same for all
         connections of two addresses: so PAWS can compare the timestamps of an old one with those of a new one."""
-        return self._hash(local + remote)
+        both = local + remote
+        offset = self._offsets.get(both, -1)
+        if offset < 0:
+            if len(self._offsets) >= OFFSETS_KEPT:
+                self._offsets.clear()
+            offset = self._offsets[both] = self._hash(both)
+        return offset
 
     def _hash(self, text: bytes) -> int:
         return int.from_bytes(blake2b(text, digest_size=4, key=self._secret).digest(), "big")

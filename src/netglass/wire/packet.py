@@ -16,6 +16,7 @@ from netglass.wire.extension import FRAGMENT, FRAGMENT_HEADER, has_header, is_ex
 from netglass.wire.fields import misfit
 from netglass.wire.icmp import ICMP_HEADER, IcmpMessage, decode_icmp, encode_icmp
 from netglass.wire.ip import ICMP, ICMPV6, TCP, UDP, IpPacket, Payload
+from netglass.wire.plain import decode_plain
 from netglass.wire.tcp import TCP_HEADER, TcpSegment, decode_tcp, encode_tcp, options_size
 from netglass.wire.udp import UDP_HEADER, UdpDatagram, decode_udp, encode_udp
 
@@ -208,6 +209,11 @@ def decode_packet(buffer: Buffer, verify: bool = True) -> IpPacket:
     """
     if len(buffer) >= _VIEW_FROM:
         buffer = memoryview(buffer)
+    packet = decode_plain(buffer, verify)
+    return packet if packet is not None else _decode_long_way(buffer, verify)
+
+
+def _decode_long_way(buffer: Buffer, verify: bool) -> IpPacket:
     packet = _decode_header(buffer)
     header_size = header_length(packet)
     size = packet.size

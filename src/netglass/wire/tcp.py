@@ -266,7 +266,8 @@ def _split_options(raw: bytes) -> tuple[list[tuple[int, bytes]], bool]:
     return found, False
 
 
-def _read_options(segment: TcpSegment, raw: bytes) -> None:
+def read_options(segment: TcpSegment, raw: bytes) -> None:
+    """Fills in what the option bytes `raw` say."""
     # As Linux: a known kind with a length that it cannot have is unknown; of a kind that comes twice the last counts.
     found, malformed = _split_options(raw)
     options = TcpOptions(malformed=malformed)
@@ -376,5 +377,5 @@ def decode_tcp(buffer: Buffer, source: bytes, destination: bytes, verify: bool =
             segment.ts_ecr = ts_ecr
             return segment
     segment.raw_options = bytes(buffer[TCP_HEADER:offset])
-    _read_options(segment, segment.raw_options)
+    read_options(segment, segment.raw_options)
     return segment
