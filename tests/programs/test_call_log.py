@@ -8,9 +8,13 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
-from netglass import Network, run, spawn
-from netglass.programs.call_log import CallLog
+import pytest
+
+from netglass import CallLog, Network, run, spawn
+from netglass.programs.patches import Aliases
 from netglass.trace import Recorder
 
 
@@ -152,3 +156,56 @@ def test_a_thread_that_was_woken_for_nothing_took_another_nap():
         ("first", 2, 0),
         ("second", 1, 1),  # whoever came last is woken first
     ]
+
+
+def test_what_is_asked_wrongly_fails_as_it_does_without_a_log():
+    def ask_wrongly():
+        told: list[Any] = []
+        calls: list[Any] = [select.select, os.read, partial(select.select, iter(()), (), (), 0)]
+        for call in calls:
+            try:
+                told.append(call())
+            except TypeError:
+                told.append("TypeError")
+        return told
+
+    assert run(Network(seed=1).host("alone"), ask_wrongly, calls=CallLog()) == ["TypeError", "TypeError", ([], [], [])]
+
+
+def test_pipes_and_pairs_have_nobody_at_the_other_end():
+    def talk():
+        reader, writer = os.pipe()
+        os.write(writer, b"1")
+        select.select([reader], [], [])
+        one, other = socket.socketpair()
+        with one, other:
+            one.sendall(os.read(reader, 1))
+            return other.recv(1)
+
+    log = CallLog()
+    assert run(Network(seed=1).host("alone"), talk, calls=log) == b"1"
+    assert [str(each) for each in log.of("select")] == [f"select() returns fd {log.of('read')[0].number % 2**20}"]
+    assert {each.who for each in log.calls} == {""}
+
+
+def test_one_log_after_another():
+    first, second = CallLog(), CallLog()
+    for log in (first, second):
+        run(Network(seed=1).host("alone"), lambda: time.sleep(1), calls=log)
+    run(Network(seed=1).host("alone"), lambda: time.sleep(1))
+    assert [len(log.of("sleep")) for log in (first, second)] == [1, 1]
+
+
+@pytest.mark.parametrize("logs", [(None, None), (CallLog(), CallLog())], ids=["without", "with"])
+def test_a_second_run_searches_no_module_again(logs, monkeypatch):
+    searched: list[str] = []
+
+    def search(self, name, module):
+        searched.append(name)
+        return real(self, name, module)
+
+    run(Network(seed=1).host("alone"), lambda: None, calls=logs[0])
+    real = Aliases._search
+    monkeypatch.setattr(Aliases, "_search", search)
+    run(Network(seed=1).host("alone"), lambda: None, calls=logs[1])
+    assert len(searched) < 5

@@ -12,7 +12,9 @@ call, one that must be waited for is.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Final
 
 from netglass import errnos
@@ -143,13 +145,13 @@ class CallLog:
 
     def watched(self, table: list[Patch]) -> list[Patch]:
         """`table` with what this log wants to hear of, for the time of a run."""
-        found = [
-            each._replace(replacement=self._logged(each.name, each.replacement)) if each.name in _FUNCTIONS else each
-            for each in table
-        ]
+        found = [Patch(sys.modules[__name__], "heard_by", self, aliases=False)]
+        for each in table:
+            wanted = each.name in _FUNCTIONS
+            found.append(each._replace(replacement=_logged(each.name, each.replacement)) if wanted else each)
         for owner, names in _METHODS:
             for name, shown in names.items():
-                found.append(Patch(owner, name, self._logged(shown, getattr(owner, name)), aliases=False))
+                found.append(Patch(owner, name, _logged(shown, getattr(owner, name)), aliases=False))
         return found
 
     def fell_asleep(self, task: Task) -> None:
@@ -164,40 +166,21 @@ class CallLog:
         if call.host in self.notes and call.name != "lock":
             _note(task, f"{call.name}({call.who}) sleeps")
 
-    def _logged(self, name: str, function: Any) -> Callable[..., Any]:
-        def logged(*args: Any, **options: Any) -> Any:
-            task = current.task()
-            if task is None or task in self._open:
-                return function(*args, **options)
-            call = self._begin(task, name, args)
-            try:
-                result = function(*args, **options)
-                call.amount = _amount(name, args, result)
-                if name in _READY:
-                    call.ready = self._ready(result)
-                elif name == "accept":
-                    call.who = self._peer(result[0])
-                return result
-            except BaseException as error:
-                call.error = _error_name(error)
-                raise
-            finally:
-                self._end(task, call)
+    def hears(self, task: Task) -> bool:
+        """What a call does by calling others is no call of the program."""
+        return task not in self._open
 
-        return logged
-
-    def _begin(self, task: Task, name: str, args: tuple[Any, ...]) -> Call:
-        number = _number(args[0]) if name in _WITH_NUMBER else -1
+    def begin(self, task: Task, name: str, args: tuple[Any, ...]) -> Call:
+        number = _number(args[0]) if args and name in _WITH_NUMBER else -1
         call = Call(task.host.name, task.name, name, number, task.kernel.now())
-        if name in ("select", "poll"):
-            call.asked = sum(map(len, args[:3])) if name == "select" else len(args[0]._events)
+        call.asked = _asked(name, args)
         if name in _WITH_PEER:
-            call.who = self._peer(number)
+            call.who = self.peer(number)
         self.calls.append(call)
         self._open[task] = call
         return call
 
-    def _end(self, task: Task, call: Call) -> None:
+    def end(self, task: Task, call: Call) -> None:
         call.ended = task.kernel.now()
         del self._open[task]
         if call.name == "close":
@@ -208,7 +191,7 @@ class CallLog:
         elif call.host in self.notes and call.tells():
             _note(task, str(call))
 
-    def _peer(self, number: int) -> str:
+    def peer(self, number: int) -> str:
         """The name of the host at the other end."""
         run = descriptors.active()
         found = run.find(number)
@@ -217,7 +200,7 @@ class CallLog:
             self._peers[number] = run.place_of(number).name_of(address[0])
         return self._peers.get(number, "")
 
-    def _ready(self, result: Any) -> list[tuple[str, int, int]]:
+    def ready(self, result: Any) -> list[tuple[str, int, int]]:
         """What select returned (three lists), or poll (one of pairs)."""
         pairs = result
         if isinstance(result, tuple):
@@ -229,7 +212,37 @@ class CallLog:
         found = descriptors.active().find(number)
         if found is not None and getattr(found.description, "listener", None) is not None:
             return "a new connection"
-        return self._peer(number) or f"fd {number % DESCRIPTORS_MAX}"
+        return self.peer(number) or f"fd {number % DESCRIPTORS_MAX}"
+
+
+heard_by: CallLog | None = None
+"""The log of the run that goes on."""
+
+
+@cache
+def _logged(name: str, function: Any) -> Callable[..., Any]:
+    """`function`, heard by the log of the run. The same in all runs: for a new one all modules would be searched."""
+
+    def logged(*args: Any, **options: Any) -> Any:
+        log, task = heard_by, current.task()
+        if log is None or task is None or not log.hears(task):
+            return function(*args, **options)
+        call = log.begin(task, name, args)
+        try:
+            result = function(*args, **options)
+            call.amount = _amount(name, args, result)
+            if name in _READY:
+                call.ready = log.ready(result)
+            elif name == "accept":
+                call.who = log.peer(result[0])
+            return result
+        except BaseException as error:
+            call.error = _error_name(error)
+            raise
+        finally:
+            log.end(task, call)
+
+    return logged
 
 
 def _note(task: Task, text: str) -> None:
@@ -245,6 +258,12 @@ def _number(file: Any) -> int:
         return descriptors.number_of(file)
     except (TypeError, ValueError, OSError):
         return -1
+
+
+def _asked(name: str, args: tuple[Any, ...]) -> int:
+    if name == "poll":
+        return len(args[0]._events)
+    return sum([len(each) for each in args[:3] if hasattr(each, "__len__")]) if name == "select" else 0
 
 
 def _amount(name: str, args: tuple[Any, ...], result: Any) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _posixsubprocess
 import sys
+from functools import cache
 from typing import Any, Final
 
 from netglass.programs import current
@@ -126,8 +127,10 @@ def _closed(entrance: Any, why: str) -> Any:
     return refuse
 
 
+@cache
 def _fork_exec(real: Any) -> Any:
-    """_posixsubprocess.fork_exec, under subprocess and multiprocessing, has no audit event of its own."""
+    """_posixsubprocess.fork_exec, under subprocess and multiprocessing, has no audit event of its own. The same in all
+    runs: for a new one all modules would be searched."""
 
     def fork_exec(*args: Any) -> Any:
         if current.kernel() is not None and not _allowed & {"subprocess.Popen", "fork_exec"}:
