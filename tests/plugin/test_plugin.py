@@ -115,6 +115,22 @@ def test_a_failure_before_anything_happened_is_no_trouble(pytester):
     result.stdout.fnmatch_lines(["nothing happened on the network", "again:*"])
 
 
+def test_a_report_that_fails_does_not_end_the_session(pytester):
+    source = """
+    def test_full_disk(net, monkeypatch):
+        from netglass.trace.ladder import Ladder
+        monkeypatch.setattr(Ladder, "html", None)
+        answer_of(net)
+        assert False
+
+    def test_after(net):
+        pass
+    """
+    result = run(pytester, HELLO + dedent(source))
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["the report itself failed:", "*TypeError*"])
+
+
 def test_of_a_long_ladder_only_the_end_is_shown(pytester):
     source = """
     def test_many(net):

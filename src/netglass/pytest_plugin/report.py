@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sys
+import traceback
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -50,7 +51,15 @@ def drawn(net: ObservedNetwork) -> str:
 
 
 def failure_text(item: pytest.Item, run: Run, net: ObservedNetwork) -> str:
-    """What the report of a failed test says about its network. Leaves the artefacts."""
+    """What the report of a failed test says about its network. Leaves the artefacts. If that fails, why: an error here
+    would end the whole session."""
+    try:
+        return told_and_left(item, run, net)
+    except Exception:
+        return f"the report itself failed:\n{traceback.format_exc()}"
+
+
+def told_and_left(item: pytest.Item, run: Run, net: ObservedNetwork) -> str:
     ladder = drawn(net)
     directory = leave(item, run, net, ladder)
     lines = [tail(ladder), ""]
