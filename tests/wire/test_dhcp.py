@@ -80,8 +80,7 @@ def test_mutations_are_survived() -> None:
                 data[draw.randrange(max(len(data) - 80, 0), len(data))] = draw.randrange(256)
         try:
             message = decode_dhcp(bytes(data))
-        except WireError as error:
-            assert error.reason
+        except WireError:
             continue
         read += 1
         assert 0 <= message.prefix <= 32

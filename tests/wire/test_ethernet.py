@@ -140,8 +140,7 @@ def test_every_cut_and_many_mutations_are_survived() -> None:
 def survive(data: bytes) -> bool:
     try:
         frame = decode_frame(data)
-    except WireError as error:
-        assert error.reason
+    except WireError:
         return False
     assert len(frame_bytes(frame)) <= len(data)
     return True

@@ -53,7 +53,7 @@ class Lease:
         seconds = told.number(LEASE_TIME, _FOREVER)
         self.address: bytes = told.your
         self.prefix: int = told.prefix
-        self.routers: list[bytes] = told.addresses(ROUTERS)
+        self.routers: list[bytes] = [each for each in told.addresses(ROUTERS) if _is_usable(each)]
         self.dns: list[bytes] = told.addresses(DNS_SERVERS)
         self.server: bytes = told.address(SERVER_ID)
         if seconds == _FOREVER:
@@ -168,8 +168,12 @@ class DhcpClient:
             return "dhcp-bad-offer"
         old = self.lease
         lease = Lease(told, now)
-        if not lease.server and old is not None:
-            lease.server = old.server
+        if not lease.server:
+            # RFC 2131 §4.3.1 wants the server to say who it is; who does not is whom we asked.
+            known = b"" if self._offer is None else self._offer.address(SERVER_ID)
+            lease.server = known if old is None else old.server
+        if not lease.server:
+            return "dhcp-bad-offer"
         if old is not None and old.address != lease.address:
             self._changes.append((old, False))
         if old is None or old.address != lease.address:

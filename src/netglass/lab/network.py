@@ -204,9 +204,7 @@ class Network(World):
         if not closes_loop(a, b):
             return False
         if not (a.stp and b.stp) and delay == 0:
-            raise MisuseError(
-                f"a loop over {a.name!r} and {b.name!r} without delay would never let time pass; give it one"
-            )
+            raise MisuseError(f"a loop over {a.name!r} and {b.name!r} needs a delay, or time would never pass in it")
         return a.stp and b.stp
 
     def _placed(self, place: Pluggable) -> LabHost | LabSwitch:
