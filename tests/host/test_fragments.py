@@ -240,7 +240,7 @@ def test_an_error_is_never_about_a_later_fragment_of_ipv4():
     ("offset", "data", "more", "code", "pointer", "reason"),
     [
         (0, bytes(17), True, 0, 4, "ip-fragment-odd-length"),
-        (0, bytes(7), False, 3, 0, "ip-fragment-incomplete-headers"),
+        (0, bytes(8), False, 3, 0, "ip-fragment-incomplete-headers"),
     ],
 )
 def test_ipv6_fragments_that_are_told(offset: int, data: bytes, more: bool, code: int, pointer: int, reason: str):
@@ -248,8 +248,7 @@ def test_ipv6_fragments_that_are_told(offset: int, data: bytes, more: bool, code
     options = fragment_header(1, offset, True)
     packet = IpPacket(PEER6, HOST6, UDP, data, more_fragments=True, fragment_offset=offset, options=options)
     if not more:
-        packet.payload = bytes(0)
-        packet.protocol = 60
+        packet.protocol = 60  # another header, and no room for what is behind it
     bench.inject(packet)
     message = bench.out_icmp()
     assert (message.type, message.code, message.rest) == (4, code, pointer)
@@ -358,14 +357,15 @@ def test_a_router_looks_at_hop_by_hop_options_only():
 def test_record_route_goes_there_and_back():
     scene, left, _, _ = routed()
     raw = left.open_raw(ICMP, 4, 0)
-    options = b"\x07\x13\x04" + bytes(16) + b"\0"
+    options = b"\x07\x17\x04" + bytes(20) + b"\0"
     left.send_raw(IpPacket(LEFT, RIGHT, ICMP, IcmpMessage(4, 8, 0, 1, b""), dont_fragment=False, options=options), 0)
     scene.settle()
     got = raw.receive()
     assert isinstance(got, IpPacket)
-    stations = [got.options[at : at + 4] for at in range(3, 19, 4)]
-    assert stations == [parse("10.2.0.1"), RIGHT, parse("10.1.0.1"), LEFT]
-    assert got.options[2] == 20  # full
+    stations = [got.options[at : at + 4] for at in range(3, 23, 4)]
+    # Who answers is there twice, as in Linux: when it received and when it answered.
+    assert stations == [parse("10.2.0.1"), RIGHT, RIGHT, parse("10.1.0.1"), LEFT]
+    assert got.options[2] == 24  # full
 
 
 def test_internet_timestamps():

@@ -20,7 +20,7 @@ from netglass.errnos import (
 from netglass.errors import WireError
 from netglass.host.egress import Egress
 from netglass.host.icmp_rate import IcmpRate
-from netglass.ip.options import echoed, last_type_field
+from netglass.ip.options import echoed, last_type_field, recorded
 from netglass.times import MILLISECOND
 from netglass.wire.address import is_multicast, is_unspecified
 from netglass.wire.extension import is_extension, read_chain
@@ -197,6 +197,8 @@ class IcmpSender:
         ident = egress.next_ident(destination)
         ttl = egress.config.default_ttl_hops
         whole = message.version == 6
+        if options:
+            options = recorded(options, source, now, True)
         egress.send(
             IpPacket(source, destination, protocol, message, ttl, tos, ident, whole, options=options),
             now,

@@ -72,7 +72,7 @@ class Assembler(Service):
     def _refused_6(self, fragment: IpPacket, now: int) -> bool:
         """What RFC 8200 §4.5 and RFC 7112 want to be told about an IPv6 fragment."""
         payload = fragment.payload
-        if not isinstance(payload, bytes):
+        if not isinstance(payload, bytes) or not payload:
             return False
         if fragment.more_fragments and len(payload) & 7:
             self._egress.drop(fragment, "ip-fragment-odd-length", now)

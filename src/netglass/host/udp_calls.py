@@ -22,6 +22,7 @@ from netglass.host.interface import LARGEST_PACKET, Interface
 from netglass.host.ports import Binding, Ports, is_wildcard
 from netglass.host.schedule import Schedule
 from netglass.host.tcp_calls import check_local, reachable
+from netglass.ip.options import recorded
 from netglass.udp.port import PMTU_DO, PMTU_INTERFACE, PMTU_PROBE, PMTU_WANT, ReceivedDatagram, UdpPort
 from netglass.wire.address import is_multicast
 from netglass.wire.ip import UDP, IpPacket
@@ -128,7 +129,7 @@ class UdpCalls:
         source = egress.source_for(destination, now) if is_wildcard(port.local) else port.local
         if not source:
             return -EADDRNOTAVAIL
-        packet = self._packet(port, source, payload, destination, destination_port, port.ttl_hops)
+        packet = self._packet(port, source, payload, destination, destination_port, port.ttl_hops, now)
         return self._send(port, packet, len(payload), path.mtu, path.interface, now)
 
     def _send(self, port: UdpPort, packet: IpPacket, size: int, path_mtu: int, interface: Interface, now: int) -> int:
@@ -155,7 +156,7 @@ class UdpCalls:
             source = next((address for address, _ in interface.addresses if len(address) == len(group)), b"")
         if len(source) != len(group):
             return -EADDRNOTAVAIL
-        packet = self._packet(port, source, payload, group, group_port, port.multicast_ttl_hops)
+        packet = self._packet(port, source, payload, group, group_port, port.multicast_ttl_hops, now)
         if port.multicast_loop and not interface.loopback and self._groups.listens(interface, group, source):
             self._loop(packet, payload, port.local_port, interface)
         if port.multicast_ttl_hops == 0:  # RFC 1112 §6.1: not beyond this host
@@ -183,9 +184,11 @@ class UdpCalls:
             else:
                 self._egress.counters.add("udp-receive-queue-full")
 
-    def _packet(self, port: UdpPort, source: bytes, payload: bytes, to: bytes, to_port: int, ttl: int) -> IpPacket:
+    def _packet(
+        self, port: UdpPort, source: bytes, payload: bytes, to: bytes, to_port: int, ttl: int, now: int
+    ) -> IpPacket:
         datagram = UdpDatagram(port.local_port, to_port, payload)
         packet = IpPacket(source, to, UDP, datagram, ttl, port.tos, self._egress.next_ident(to))
         if port.ip_options and len(to) == 4:
-            packet.options = port.ip_options
+            packet.options = recorded(port.ip_options, source, now, True)
         return packet

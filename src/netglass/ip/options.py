@@ -21,6 +21,7 @@ _END_4: Final = 0
 _NOP_4: Final = 1
 RECORD_ROUTE: Final = 7
 TIMESTAMP: Final = 68
+_LEAST: Final = {RECORD_ROUTE: 3, TIMESTAMP: 4}  # bytes, if not 2
 _SOURCE_ROUTES: Final = (131, 137)  # loose, strict
 
 # IPv6's.
@@ -73,7 +74,7 @@ def _fault_4(options: bytes) -> Fault | None:
             at += 1
             continue
         size = options[at + 1] if at + 1 < len(options) else 0
-        if size < 2 or at + size > len(options) or (kind in (RECORD_ROUTE, TIMESTAMP) and size < 4):
+        if size < _LEAST.get(kind, 2) or at + size > len(options):
             return Fault("ip-option-malformed", WRONG_FIELD, IPV4_HEADER + at)
         if kind in _SOURCE_ROUTES:
             return Fault("ip-source-route")
@@ -98,24 +99,26 @@ def _options_4(options: bytes) -> Iterator[tuple[int, int, int]]:
         at += size
 
 
-def recorded(options: bytes, address: bytes, now: int) -> bytes:
-    """IPv4's options after we have written ourselves into those that ask for it."""
+def recorded(options: bytes, address: bytes, now: int, leaving: bool = False) -> bytes:
+    """IPv4's options after we have written ourselves into those that ask for it. Who finds no room for a timestamp
+    counts that, but (Linux) not in a packet of its own, which is `leaving`."""
     out = bytearray(options)
     for kind, at, size in _options_4(options):
         if kind == RECORD_ROUTE:
             _write(out, at, size, address)
         elif kind == TIMESTAMP:
-            _stamp(out, at, size, address, now)
+            _stamp(out, at, size, address, now, leaving)
     return bytes(out)
 
 
-def _stamp(out: bytearray, at: int, size: int, address: bytes, now: int) -> None:
+def _stamp(out: bytearray, at: int, size: int, address: bytes, now: int, leaving: bool) -> None:
     # RFC 791: not the time of day, as the high bit says.
     time = (now // MILLISECOND % 86_400_000 | 1 << 31).to_bytes(4, "big")
     flag = out[at + 3] & 15
     if flag > 1:  # addresses that the sender chose: ours is not among them
         return
-    if not _write(out, at, size, time if flag == 0 else address + time) and out[at + 3] < 0xF0:
+    written = _write(out, at, size, time if flag == 0 else address + time)
+    if not written and not leaving and out[at + 3] < 0xF0:
         out[at + 3] += 0x10  # one more that found no room
 
 
@@ -129,7 +132,8 @@ def _write(out: bytearray, at: int, size: int, entry: bytes) -> bool:
 
 
 def echoed(options: bytes, packet: IpPacket) -> bytes:
-    """The options of the answer to `packet` (RFC 1122 §3.2.2.6): what was recorded goes back with it."""
+    """The options of the answer to `packet` (RFC 1122 §3.2.2.6): what was recorded goes back with it. Linux writes
+    itself in twice, when it receives and when it answers; so do we."""
     if len(packet.source) != 4 or not options:
         return b""
     kept = b"".join(

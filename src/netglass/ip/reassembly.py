@@ -38,7 +38,7 @@ _CE: Final = 8
 class Partial:
     """One datagram of which not all is there."""
 
-    __slots__ = ("ecn", "end", "expires", "first", "held", "key", "newest", "pieces", "runs", "total")
+    __slots__ = ("covered", "ecn", "end", "expires", "first", "held", "key", "newest", "pieces", "runs", "total")
 
     def __init__(self, key: tuple[bytes, bytes, int, int], newest: IpPacket, expires: int) -> None:
         self.key: tuple[bytes, bytes, int, int] = key
@@ -46,7 +46,8 @@ class Partial:
         self.newest: IpPacket = newest
         self.expires: int = expires
         self.pieces: list[tuple[int, bytes]] = []  # (offset, data) in the order in which they came
-        self.runs: list[tuple[int, int]] = []  # (from, to) of what is there without a gap, lowest first
+        self.runs: list[tuple[int, int]] = []  # (from, to) of what came without a gap, lowest first
+        self.covered: int = 0  # bytes in `runs`
         self.end: int = 0  # the highest byte seen, plus one
         self.total: int = -1  # the datagram's length, once its last fragment came
         self.held: int = 0  # what it counts against the limit
@@ -106,7 +107,7 @@ class Reassembly:
             return self._refuse(None, reason)
         if reason:
             return self._refuse(partial, reason)
-        if partial.first is None or partial.total < 0 or partial.runs != [(0, partial.total)]:
+        if partial.first is None or partial.covered != partial.total:
             return None
         return self._complete(partial, partial.first)
 
@@ -167,9 +168,15 @@ class Reassembly:
             right += 1
         if touched and self.overlap == DROP_ALL:
             return "ip-fragment-overlap"
-        if left < right:
-            start = min(start, runs[left][0])
-            end = max(end, runs[right - 1][1])
+        if self.overlap == DROP_ALL and not (runs and runs[-1][1] == start):
+            # Linux lets only the last run grow: a fragment that fills a gap stays a run of its own, and one that
+            # spans two of them is no duplicate of either.
+            left = right = bisect_right(runs, (start, _LONGEST))
+        for low, high in runs[left:right]:
+            partial.covered -= high - low
+            start = min(start, low)
+            end = max(end, high)
+        partial.covered += end - start
         runs[left:right] = [(start, end)]
         return ""
 

@@ -19,6 +19,7 @@ from netglass.errnos import (
 )
 from netglass.errors import WireError
 from netglass.host.host import Host
+from netglass.ip.options import recorded
 from netglass.ip.raw import PingPort, RawPort
 from netglass.sockets.address import Address, pack_address, show_address
 from netglass.sockets.constants import (
@@ -156,7 +157,7 @@ class RawSocket(Description):
         if len(source) == 16:
             bare.ident = 0
         else:
-            bare.options = self.ip_options
+            bare.options = recorded(self.ip_options, source, now, True)
             mode = self.values.get(_MTU_DISCOVER, PMTU_WANT)
             fits = packet_size(bare) <= self.host.path_mtu(remote, now)
             bare.dont_fragment = mode in (PMTU_DO, PMTU_PROBE) or (mode == PMTU_WANT and fits)
@@ -380,7 +381,7 @@ class PingSocket(RawSocket):
         packet = IpPacket(source, remote, self.ping.protocol, message, self._hops(), self._tos())
         if version == 4:
             packet.ident = self.ident
-            packet.options = self.ip_options
+            packet.options = recorded(self.ip_options, source, now, True)
             packet.dont_fragment = packet_size(packet) <= self.host.path_mtu(remote, now)
         return packet
 
