@@ -28,6 +28,7 @@ def test_a_pool_of_one_thread_is_stopped_by_a_slow_client():
     outcome = by_name("epoll-thread-pool").run(threads=1)
     assert min(outcome.figures["quick"]) > outcome.figures["held"]
     assert "There is no other thread" in outcome.answer
+    assert "There is no other thread" not in by_name("epoll-thread-pool").run(rate=100_000).answer
 
 
 def test_each_way_to_send_a_file_carries_other_bytes_over_the_border():

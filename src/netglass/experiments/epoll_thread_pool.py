@@ -99,11 +99,10 @@ def lanes(log: CallLog, end: int) -> Lanes:
 def answer(threads: int, figures: dict[str, Any]) -> str:
     costs, quick = figures["cost"], figures["quick"]
     worst = max(quick)
-    stopped = worst > figures["held"]
     others = (
         f"There is no other thread: {counted(len(quick), 'quick client')} had to wait for it, {human(worst)} in the worst case instead of {human(figures['alone'])} (try --threads 4)."
-        if stopped
-        else f"Nobody else noticed: the quick clients had their file after {human(min(quick))} to {human(worst)}, and a quick one alone has it after {human(figures['alone'])} (try --threads 1)."
+        if threads == 1
+        else f"Nobody else had to wait for that: the other threads served the quick clients, who had their file after {human(min(quick))} to {human(worst)}, and a quick one alone has it after {human(figures['alone'])} (try --threads 1)."
     )
     return (
         f"One thread accepts connections ({figures['accepted']} here) and sleeps in nothing but {' and '.join(figures['acceptor_sleeps_in'])}: one call that says who has asked something. What they ask is "
