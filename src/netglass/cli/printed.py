@@ -28,8 +28,14 @@ def outcome_text(experiment: Experiment, outcome: Outcome, width: int, plain: bo
         pieces.append(in_plain(outcome.lanes.text(min(width, WIDEST_LANES), plain), plain))
     if outcome.table is not None:
         pieces.append(in_plain(table_text(outcome.table, width), plain) + "\n")
-    pieces += [textwrap.fill(each, min(width, 100)) for each in in_plain(outcome.answer, plain).split("\n")]
+    pieces += [filled(each, min(width, 100)) for each in in_plain(outcome.answer, plain).split("\n")]
     return "\n".join(pieces) + "\n"
+
+
+def filled(line: str, width: int) -> str:
+    """Broken into lines; those after the first of an indented one stand a little further in."""
+    indent = len(line) - len(line.lstrip())
+    return textwrap.fill(line, width, subsequent_indent=" " * (indent + 2 if indent else 0))
 
 
 def ladder_text(ladder: Ladder, width: int, plain: bool) -> str:
