@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import fcntl as standard_fcntl
+import io
 import os
 import select as standard_select
 import socket as standard_socket
@@ -27,6 +29,8 @@ def patches(kernel: Kernel) -> list[Patch]:
         *_all_of(standard_socket, names, _NAMES),
         *_all_of(standard_select, select, ("select", "poll", "epoll")),
         *_all_of(os, files, tuple(files.REAL)),
+        Patch(io, "open", files.open_file),
+        Patch(builtins, "open", files.open_file),
         Patch(os, "pipe", files.make_pipe),
         Patch(os, "pipe2", files.make_pipe2),
         *_all_of(standard_fcntl, files, ("fcntl", "ioctl")),

@@ -150,6 +150,15 @@ class Descriptors:
         found = self.require(number)
         return self.adopt_beside(number, found.description)
 
+    def duplicate_as(self, number: int, other: int) -> int:
+        """dup2(2); both on one host."""
+        found = self.require(number)
+        if not other >= FIRST or number // DESCRIPTORS_MAX != other // DESCRIPTORS_MAX:
+            raise OSError(EBADF, f"dup2: {other} is no number for a descriptor of the run on this host: use dup")
+        checked(found.sockets.dup2(found.fd, other % DESCRIPTORS_MAX, self.now()))
+        self.flush(number)
+        return self.opened(other)
+
     def close(self, number: int) -> None:
         """close(2), with the wait that SO_LINGER asks for."""
         found = self.require(number)

@@ -7,6 +7,7 @@ would never become ready, and nobody in a run can have use for one: there are no
 from __future__ import annotations
 
 import fcntl as standard_fcntl
+import io
 import os
 import stat
 import struct
@@ -46,6 +47,7 @@ REAL: Final[dict[str, Any]] = {
     if hasattr(os, name)
 }
 _REAL_PIPE: Final = os.pipe
+_SPLICE_F_NONBLOCK: Final = 2
 _CHUNK: Final = 1 << 16
 
 
@@ -126,7 +128,12 @@ def dup(fd: int, /) -> Any:
 def dup2(fd: int, fd2: int, inheritable: bool = True) -> Any:
     if not _ours(fd) and not _ours(fd2):
         return REAL["dup2"](fd, fd2, inheritable)
-    raise OSError(EBADF, "dup2 cannot give a socket of the run another number: use dup")
+    if not _ours(fd):
+        raise OSError(EBADF, f"dup2: {fd2} stands for a socket or pipe of the run, {fd} is the operating system's")
+    run = active()
+    run.duplicate_as(fd, fd2)
+    set_inheritable(fd2, inheritable)
+    return fd2
 
 
 def set_blocking(fd: int, blocking: bool, /) -> None:
@@ -208,21 +215,23 @@ def splice(
     if not any(isinstance(end, PipeEnd) for end in ends):
         fail(-EINVAL)
     if _ours(src):
-        return _splice_from(run, src, dst, count, offset_dst)
+        return _splice_from(run, src, dst, count, offset_dst, flags)
     data = os.pread(src, count, offset_src) if offset_src is not None else REAL["read"](src, count)
     return _send(run, dst, data) if data else 0
 
 
-def _splice_from(run: Descriptors, src: int, dst: int, count: int, offset: int | None) -> int:
+def _splice_from(run: Descriptors, src: int, dst: int, count: int, offset: int | None, flags: int) -> int:
     if not _ours(dst):
         data = _receive(run, src, count)
         return os.pwrite(dst, data, offset) if offset is not None else REAL["write"](dst, data)
     sink = run.require(dst).description
     room = count
     if isinstance(sink, PipeEnd):
+        while sink.queue.size >= sink.queue.capacity:
+            if flags & _SPLICE_F_NONBLOCK or not sink.blocking:
+                fail(-EAGAIN)
+            run.wait(sink, "splice", dst)
         room = min(count, sink.queue.capacity - sink.queue.size)
-        if room <= 0:
-            fail(-EAGAIN)
     data = _receive(run, src, room)
     return _send(run, dst, data) if data else 0
 
@@ -244,6 +253,90 @@ def make_pipe2(flags: int, /) -> tuple[int, int]:
     for end in (reader, writer):
         end.flags |= flags & O_NONBLOCK
     return run.adopt(reader, flags & SOCK_CLOEXEC), run.adopt(writer, flags & SOCK_CLOEXEC)
+
+
+# -- file objects
+
+real_open: Final[Callable[..., Any]] = io.open
+
+
+class DescriptorFile(io.RawIOBase):
+    """What io.FileIO is to a real descriptor."""
+
+    def __init__(self, fd: int, mode: str, closefd: bool) -> None:
+        super().__init__()
+        active().require(fd)
+        self.name = fd
+        self.mode: str = mode
+        self.closefd: bool = closefd
+        self._fd: int = fd
+
+    def fileno(self) -> int:
+        self._checked()
+        return self._fd
+
+    def readable(self) -> bool:
+        return "r" in self.mode
+
+    def writable(self) -> bool:
+        return "r" not in self.mode
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        self._checked()
+        view = memoryview(buffer).cast("B")
+        try:
+            data = read(self._fd, len(view))
+        except BlockingIOError:
+            return None
+        view[: len(data)] = data
+        return len(data)
+
+    def write(self, data: Any, /) -> int | None:
+        self._checked()
+        try:
+            return int(write(self._fd, data))
+        except BlockingIOError:
+            return None
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        super().close()
+        if self.closefd and descriptors.current is not None:
+            close(self._fd)
+
+    def _checked(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+
+
+def open_file(
+    file: Any,
+    mode: str = "r",
+    buffering: int = -1,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    closefd: bool = True,
+    opener: Any = None,
+) -> Any:
+    """open, io.open, under os.fdopen."""
+    if not _ours(file):
+        return real_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+    if "+" in mode:
+        raise io.UnsupportedOperation("File or stream is not seekable.")
+    raw = DescriptorFile(file, mode.replace("b", "").replace("t", "") + "b", closefd)
+    if buffering == 0:
+        if "b" not in mode:
+            raise ValueError("can't have unbuffered text I/O")
+        return raw
+    size = buffering if buffering > 1 else io.DEFAULT_BUFFER_SIZE
+    buffered: Any = io.BufferedReader(raw, size) if raw.readable() else io.BufferedWriter(raw, size)
+    if "b" in mode:
+        return buffered
+    text = io.TextIOWrapper(buffered, encoding, errors, newline, line_buffering=buffering == 1)
+    text.mode = mode  # type: ignore[misc]
+    return text
 
 
 # -- fcntl

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from netglass.errnos import EAFNOSUPPORT, EAGAIN, EBADF, EFAULT, EINVAL, ENOTSOCK, EOPNOTSUPP
-from netglass.programs import descriptors, transfer
+from netglass.programs import descriptors, rights, transfer
 from netglass.programs.addresses import parse_address
 from netglass.programs.descriptors import FIRST, Descriptors, active, checked, fail, nanoseconds
 from netglass.programs.epoll import EpollSet
@@ -277,7 +277,7 @@ class LabSocket(standard.socket):
             raise ValueError("negative buffer size in recvmsg()")
         _check_ancillary_room(ancbufsize, "recvmsg")
         message = self._message(bufsize, flags)
-        control, lost = _fitting(message.control, ancbufsize)
+        control, lost = self._control(message, ancbufsize)
         return message.data, control, message.flags | lost, message.address
 
     def recvmsg_into(
@@ -286,9 +286,18 @@ class LabSocket(standard.socket):
         views = [_writable(buffer) for buffer in buffers]
         _check_ancillary_room(ancbufsize, "recvmsg_into")
         message = self._message(sum(map(len, views)), flags)
-        control, lost = _fitting(message.control, ancbufsize)
+        control, lost = self._control(message, ancbufsize)
         scatter(message.data, views)
         return len(message.data), control, message.flags | lost, message.address
+
+    def _control(self, message: Any, room: int) -> tuple[Ancillary, int]:
+        description = self._description()
+        arrived = description.take_arrived() if isinstance(description, UnixSocket) else []
+        if not arrived:
+            return _fitting(message.control, room)
+        data = rights.unpack(self._run, arrived, room, self._number)
+        control = [(rights.SOL_SOCKET, rights.SCM_RIGHTS, data)] if data else []
+        return control, MSG_CTRUNC if len(data) < 4 * len(arrived) else 0
 
     # -- sending
 
@@ -316,12 +325,35 @@ class LabSocket(standard.socket):
         return checked(transfer.send(self._run, description, self._number, data, where, flags, self._timeout))
 
     def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
-        if [_checked_item(each) for each in ancdata]:
-            raise OSError(EOPNOTSUPP, "sendmsg: ancillary data (descriptors, IP_PKTINFO ...) cannot be sent here")
+        items = [_checked_item(each) for each in ancdata]
         data = b"".join([frozen(buffer) for buffer in buffers])
+        if items:
+            return self._send_beside(data, items, flags, address)
         if address is not None:
             return self._send_to(data, flags, address, "sendmsg")
         return self.send(data, flags)
+
+    def _send_beside(self, data: bytes, items: Ancillary, flags: int, address: Any) -> int:
+        """Descriptors, through an AF_UNIX socket."""
+        run, description = self._run, self._description()
+        if not isinstance(description, UnixSocket) or any(
+            item[:2] != (rights.SOL_SOCKET, rights.SCM_RIGHTS) for item in items
+        ):
+            raise OSError(EOPNOTSUPP, "sendmsg: of ancillary data, only descriptors on AF_UNIX sockets can be sent")
+        if address is not None:
+            checked(description.connect_path(_path(address)))
+        packed = rights.pack(run, b"".join([value for _, _, value in items]))
+
+        def attempt() -> int:
+            return description.send_with(data, packed, flags)
+
+        sent = -1
+        try:
+            sent = checked(transfer.insist(run, description, self._number, "sendmsg", attempt, self._timeout, flags))
+        finally:
+            if sent < 0 or (not data and description.kind == 1):
+                rights.drop(packed, run.now())
+        return sent
 
     def sendmsg_afalg(self, *_: Any, **__: Any) -> int:
         raise OSError(EAFNOSUPPORT, "AF_ALG sockets are the real kernel's")

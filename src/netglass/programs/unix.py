@@ -20,6 +20,7 @@ from netglass.errnos import (
     EPIPE,
 )
 from netglass.host.host import Host
+from netglass.programs.rights import Traveller, drop
 from netglass.sockets.address import Address
 from netglass.sockets.constants import (
     AF_UNIX,
@@ -41,33 +42,56 @@ PIPE_CAPACITY: Final = 65_536
 O_RDONLY: Final = 0
 O_WRONLY: Final = 1
 SOCK_SEQPACKET: Final = 5
+_NEVER: Final = 1 << 62
 
 _ANY_CHANGE: Final = POLLIN | POLLOUT | POLLHUP | POLLRDHUP | POLLERR
 
 
 class Queue:
-    """Bytes, or messages, on their way to one reader."""
+    """Bytes, or messages, on their way to one reader, and descriptors beside some of them."""
 
-    __slots__ = ("capacity", "parts", "size")
+    __slots__ = ("_begun", "_stop", "capacity", "parts", "rights", "size")
 
     def __init__(self, capacity: int) -> None:
         self.parts: deque[bytes] = deque()
         self.size: int = 0
         self.capacity: int = capacity
+        self.rights: dict[int, list[Traveller]] = {}  # by the number of the part that they came with
+        self._begun: int = 0  # the number of parts[0]
+        self._stop: int = _NEVER  # the number of the last part that may be taken now
 
     def put(self, data: Buffer) -> None:
         self.parts.append(bytes(data))
         self.size += len(data)
 
+    def put_with(self, data: Buffer, rights: list[Traveller]) -> None:
+        self.rights[self._begun + len(self.parts)] = rights
+        self.put(data)
+
+    def take_rights(self, size: int, stream: bool, peek: bool) -> list[Traveller]:
+        """Those that come with what is to be taken next."""
+        number = self._begun
+        if stream:
+            for part in self.parts:
+                size -= len(part)
+                if number in self.rights or size <= 0:
+                    break
+                number += 1
+        if number not in self.rights:
+            return []
+        self._stop = number
+        return [each.twin() for each in self.rights[number]] if peek else self.rights.pop(number)
+
     def take(self, size: int, peek: bool) -> bytes:
-        """At most `size` bytes of a stream."""
+        """At most `size` bytes of a stream, and none beyond a part that descriptors came with."""
         taken: list[bytes] = []
         left = size
-        for part in self.parts:
-            if not left:
+        for number, part in enumerate(self.parts, self._begun):
+            if not left or number > self._stop:
                 break
             taken.append(part[:left])
             left -= len(taken[-1])
+        self._stop = _NEVER
         data = b"".join(taken)
         if not peek:
             self._drop(len(data))
@@ -80,12 +104,14 @@ class Queue:
             if len(part) > size:
                 self.parts.appendleft(part[size:])
                 return
+            self._begun += 1
             size -= len(part)
 
     def take_message(self, peek: bool) -> bytes:
         if peek:
             return self.parts[0]
         message = self.parts.popleft()
+        self._begun += 1
         self.size -= len(message)
         return message
 
@@ -105,6 +131,7 @@ class UnixSocket(Description):
         self.error: int = 0
         self.backlog: int = -1  # a listener: how many may wait
         self.waiting: deque[UnixSocket] = deque()
+        self.arrived: list[Traveller] = []  # with what was received last, if nobody has taken them
 
     # -- opening
 
@@ -161,6 +188,10 @@ class UnixSocket(Description):
     # -- moving data
 
     def send(self, data: Buffer, address: Address | None, flags: int, now: int) -> int:
+        return self.send_with(data, [], flags)
+
+    def send_with(self, data: Buffer, rights: list[Traveller], flags: int) -> int:
+        """With descriptors beside the first byte."""
         peer = self.peer
         if flags & MSG_OOB:
             return -EOPNOTSUPP
@@ -180,15 +211,27 @@ class UnixSocket(Description):
             return -EAGAIN
         part = data[:room] if self.kind == SOCK_STREAM else data
         if len(part) or self.kind != SOCK_STREAM:
-            peer.inbox.put(part)
+            if rights:
+                peer.inbox.put_with(part, rights)
+            else:
+                peer.inbox.put(part)
             peer.wake(POLLIN)
         return len(part)
+
+    def take_arrived(self) -> list[Traveller]:
+        """The descriptors that came with what was received last."""
+        arrived, self.arrived = self.arrived, []
+        return arrived
 
     def receive_message(self, size: int, flags: int, now: int) -> Message | int:
         if flags & MSG_OOB:
             return -EOPNOTSUPP
         peek = flags & MSG_PEEK != 0
+        if self.arrived:
+            drop(self.take_arrived(), now)  # it was received by a call that has no room for them
         if self.inbox.parts:
+            if self.inbox.rights:
+                self.arrived = self.inbox.take_rights(size, self.kind == SOCK_STREAM, peek)
             return self._take(size, peek)
         if self.error:
             return -self.take_error()
@@ -230,6 +273,10 @@ class UnixSocket(Description):
             del self.names[(id(self.host), self.path)]
         for unaccepted in self.waiting:
             unaccepted.close(now)
+        drop(self.take_arrived(), now)
+        for rights in self.inbox.rights.values():
+            drop(rights, now)
+        self.inbox.rights.clear()
         peer = self.peer
         self.peer = None
         if peer is None or peer.peer is not self:

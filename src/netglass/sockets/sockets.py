@@ -171,6 +171,18 @@ class Sockets:
         description = self._descriptions.get(fd)
         return -EBADF if description is None else self._install(description, FIRST_DESCRIPTOR)
 
+    def dup2(self, fd: int, other: int, now: int) -> int:
+        """dup2(2): `other` stands for the same description from now on; what it was before is closed."""
+        description = self._descriptions.get(fd)
+        if description is None or not 0 <= other < self.limit:
+            return -EBADF
+        if other == fd:
+            return other
+        self.close(other, now)
+        self._descriptions[other] = description
+        description.references += 1
+        return other
+
     def close(self, fd: int, now: int) -> int:
         """close(2). The last descriptor of a connection starts its end; SO_LINGER's wait is the caller's."""
         description = self._descriptions.pop(fd, None)
