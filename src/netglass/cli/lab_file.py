@@ -37,10 +37,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from netglass.errors import MisuseError
-from netglass.lab.host import LabHost
 from netglass.lab.network import Network
 from netglass.network import faults, match
 from netglass.network.fault import Fault
+from netglass.sockets.place import Place
 from netglass.sockets.resolver import Resolver
 
 HOST_KEYS: Final = frozenset({"addresses", "resolver", "router", "run", "serve"})
@@ -63,7 +63,7 @@ _ALLOWED: Final = (
 
 
 class Program(NamedTuple):
-    host: LabHost
+    host: Place
     words: list[str]  # as on the command line: SCRIPT ARGS... or -m MODULE ARGS...
     serves: bool
     directory: Path  # where its script is

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import runpy
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Annotated
 
 import typer
 
-from netglass.cli import lab_file
+from netglass.cli import lab_file, wire
 from netglass.cli.lab_file import Lab, Program
 from netglass.errors import MisuseError, NetglassError
 from netglass.lab.host import LabHost
@@ -24,6 +27,7 @@ from netglass.trace import Ladder, Recorder, write_pcapng
 EPILOG = (
     "Examples:  netglass run script.py   ·   netglass run --ladder - -m http.server 80   ·   "
     "netglass run --lab lab.toml --pcapng lab.pcapng   ·   netglass run --lab lab.toml --host client client.py --verbose"
+    "   ·   netglass run --tun ng0 --address 10.83.0.2/24 -m http.server 80"
 )
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -53,8 +57,13 @@ def run_program(
     check: Annotated[
         bool, typer.Option("--twice", help="Run it in two processes and compare the captures byte for byte.")
     ] = False,
+    tun: wire.TunOption = "",
+    addresses: wire.AddressOption = None,
+    kernel: wire.KernelOption = None,
+    dns: wire.DnsOption = None,
 ) -> None:
-    """Run Python programs, unmodified, on simulated hosts: in virtual time, on netglass's TCP/IP.
+    """Run Python programs, unmodified, on netglass's TCP/IP: on simulated hosts in virtual time, or with --tun on a device
+    of this machine in real time.
 
     Example of a lab file:
 
@@ -69,6 +78,10 @@ def run_program(
     faults = ["drop(third_ack)"]
     """
     try:
+        if tun or addresses or kernel or dns:
+            if lab or host or ladder or calls or check or seed is not None:
+                raise MisuseError("--tun is real time: it goes with --address, --kernel, --dns and --pcapng only")
+            raise typer.Exit(on_wire(words or [], wire.Wire(tun, addresses or (), kernel or (), dns or (), pcapng)))
         if check:
             compare()
             return
@@ -77,6 +90,38 @@ def run_program(
         typer.echo(f"netglass run: {error}", err=True)
         raise typer.Exit(2) from None
     raise typer.Exit(code)
+
+
+def on_wire(words: list[str], where: wire.Wire) -> int:
+    """In real time, on a device, until the program ends or somebody presses Ctrl-C."""
+    if not words:
+        raise MisuseError("no program to run: name a script or -m MODULE")
+    with wire.wire_host(where) as place, own_main():
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, terminate)
+        try:
+            return int(run(place, execute, Program(place, words, False, Path())))
+        except KeyboardInterrupt:
+            return 128 + signal.SIGINT
+        except NetglassError as error:
+            typer.echo(f"netglass run: {error}", err=True)
+            return 1
+
+
+def terminate(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends it as Ctrl-C does: in order."""
+    raise SystemExit(128 + number)
+
+
+@contextmanager
+def own_main() -> Iterator[None]:
+    """What a program does to `sys` and `__main__` ends with it."""
+    argv, path, main_module = sys.argv, sys.path, sys.modules["__main__"]
+    sys.path = list(sys.path)
+    try:
+        yield
+    finally:
+        sys.argv, sys.path, sys.modules["__main__"] = argv, path, main_module
 
 
 def compare() -> None:
@@ -110,20 +155,18 @@ def carry_out(
     recorder = Recorder()
     net.observe(recorder)
     log = None if calls is None else CallLog()
-    argv, path_before, main_module = sys.argv, sys.path, sys.modules["__main__"]
-    sys.path = list(sys.path)
     code = 0
     try:
-        for program in programs:
-            if program is not main:
-                spawn(program.host, execute, program, name=title(program), daemon=program.serves)
-        code = run(main.host, execute, main, limit=limit, calls=log)
-        net.run(until=net.now() + SECOND)
+        with own_main():
+            for program in programs:
+                if program is not main:
+                    spawn(program.host, execute, program, name=title(program), daemon=program.serves)
+            code = run(main.host, execute, main, limit=limit, calls=log)
+            net.run(until=net.now() + SECOND)
     except NetglassError as error:
         typer.echo(f"netglass run: {error}", err=True)
         code = 1
     finally:
-        sys.argv, sys.path, sys.modules["__main__"] = argv, path_before, main_module
         if pcapng is not None:
             write_pcapng(recorder, pcapng)
         if ladder:

@@ -102,12 +102,12 @@ def pcapng_bytes(frames: list[Frame], secrets: Iterable[str] = ()) -> bytes:
     """The whole capture. `secrets` are lines of a TLS key log."""
     kinds = {(frame.host, frame.interface): frame.linktype for frame in frames}
     numbers = {name: number for number, name in enumerate(kinds)}
-    blocks = [_section_header()]
-    blocks += [_interface(f"{host}:{interface}", linktype) for (host, interface), linktype in kinds.items()]
+    blocks = [section_header()]
+    blocks += [interface_block(f"{host}:{interface}", linktype) for (host, interface), linktype in kinds.items()]
     key_log = "".join([f"{line}\n" for line in secrets])
     if key_log:
-        blocks.append(_secrets(key_log.encode()))  # before the packets that need them
-    blocks += [_packet(frame, numbers[frame.host, frame.interface]) for frame in frames]
+        blocks.append(secrets_block(key_log.encode()))  # before the packets that need them
+    blocks += [packet_block(frame, numbers[frame.host, frame.interface]) for frame in frames]
     return b"".join(blocks)
 
 
@@ -230,21 +230,21 @@ def _inbound(frame: Frame, brought: Transmission | None) -> Frame:
 # -- blocks
 
 
-def _section_header() -> bytes:
+def section_header() -> bytes:
     body = struct.pack("<IHHq", BYTE_ORDER, 1, 0, -1)  # version 1.0, length not told
     return _block(SECTION_HEADER, body, [(SECTION_APPLICATION, b"netglass")])
 
 
-def _interface(name: str, linktype: int) -> bytes:
+def interface_block(name: str, linktype: int) -> bytes:
     body = struct.pack("<HHI", linktype, 0, 0)  # packets are not cut
     return _block(INTERFACE, body, [(INTERFACE_NAME, name.encode()), (INTERFACE_RESOLUTION, _NANOSECONDS)])
 
 
-def _secrets(key_log: bytes) -> bytes:
+def secrets_block(key_log: bytes) -> bytes:
     return _block(DECRYPTION_SECRETS, struct.pack("<II", TLS_KEY_LOG, len(key_log)) + _padded(key_log), [])
 
 
-def _packet(frame: Frame, interface: int) -> bytes:
+def packet_block(frame: Frame, interface: int) -> bytes:
     size = len(frame.data)
     body = struct.pack("<IIIII", interface, frame.time >> 32, frame.time & 0xFFFFFFFF, size, size) + _padded(frame.data)
     options = [(PACKET_FLAGS, struct.pack("<I", frame.direction))]
