@@ -37,6 +37,8 @@ COMPILED = (
     "network",
     "sockets",
     "lab",
+    "link",
+    "drive",
 )
 """The modules and packages of netglass that are compiled: the core and the lab, where the time goes.
 

@@ -24,3 +24,6 @@ class WireError(NetglassError, ValueError):
 
 class LinkError(NetglassError, OSError):
     """A device cannot be had, or has gone; the text says what to do."""
+
+    def __str__(self) -> str:
+        return self.strerror or super().__str__()

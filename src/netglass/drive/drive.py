@@ -21,18 +21,16 @@ from types import TracebackType
 from typing import Final
 
 from netglass.build import mypyc_attr
-from netglass.errors import MisuseError
 from netglass.host.config import HostConfig
 from netglass.host.host import Host
 from netglass.host.interface import Interface
-from netglass.link.link import Link
+from netglass.link.link import Link, Outgoing
 from netglass.probe import Probe
 from netglass.rng import Rng
 from netglass.sockets.place import Place
 from netglass.sockets.sockets import Sockets
 from netglass.times import MILLISECOND, NEVER
-from netglass.wire.address import UNSPECIFIED_4, UNSPECIFIED_6, parse
-from netglass.wire.ip import IpPacket
+from netglass.wire.address import UNSPECIFIED_4, UNSPECIFIED_6, parse, with_prefix
 from netglass.world import Waker, World
 
 BURST: Final = 64
@@ -53,19 +51,20 @@ class Port:
         self.core: Host = core
         self.interface: Interface = interface
         self.link: Link = link
-        self.waiting: list[IpPacket] = []
+        self.waiting: list[Outgoing] = []
         self.blocked: bool = False  # the device is full; epoll will tell when it is not
 
 
 class DriveHost(Place):
     """One machine in real time: `core` is the protocol machine, `sockets` its BSD calls."""
 
-    __slots__ = ("_drive", "names", "ports")
+    __slots__ = ("_drive", "has_ethernet", "names", "ports")
 
     def __init__(self, core: Host, drive: Drive, seed: int) -> None:
         super().__init__(core, Sockets(core), drive, seed)
         self._drive: Drive = drive
         self.ports: dict[int, Port] = {}  # by the index of the interface
+        self.has_ethernet: bool = False
         self.names: dict[str, tuple[str, ...]] = {}  # its hosts file: name -> addresses, IPv4 first
 
     def flush(self) -> None:
@@ -113,22 +112,27 @@ class Drive(World):
         self._hosts.append(made)
         return made
 
-    def attach(self, host: DriveHost, link: Link, *addresses: str) -> Interface:
+    def attach(self, host: DriveHost, link: Link, *addresses: str, gateway: str = "") -> Interface:
         """Puts `link` under a new interface of `host`, which has its name. `addresses`: "10.83.0.2/24", "fd00::2/64";
-        without a prefix it is the whole address. On a link without hardware addresses everything that no other route
-        takes goes out here: whoever is at the other end routes it on."""
-        if link.hardware_address:
-            raise MisuseError("links with hardware addresses (TAP, packet sockets) are not supported yet")
+        without a prefix it is the whole address. What no other route takes goes to `gateway`; on a link without
+        hardware addresses it goes out in any case, and whoever is at the other end routes it on."""
         core = host.core
-        interface = core.add_interface(link.name, link.mtu, link.gso_size > 0)
+        if link.hardware_address:
+            interface = core.add_ethernet(link.name, link.hardware_address, link.mtu, link.gso_size > 0)
+            host.has_ethernet = True
+        else:
+            interface = core.add_interface(link.name, link.mtu, link.gso_size > 0)
+        next_hop = parse(gateway) if gateway else b""
         for each in addresses:
             address, prefix = with_prefix(each)
             core.add_address(interface, address, prefix)
             anywhere = UNSPECIFIED_4 if len(address) == 4 else UNSPECIFIED_6
-            if core.routes.find(anywhere) is None:
+            if core.routes.find(anywhere) is None and not link.hardware_address and not next_hop:
                 core.add_route(anywhere, 0, interface)
         port = Port(core, interface, link)
         host.ports[interface.index] = port
+        if next_hop:
+            core.add_route(UNSPECIFIED_4 if len(next_hop) == 4 else UNSPECIFIED_6, 0, interface, next_hop)
         self._ports[link.fileno()] = port
         self._epoll.register(link.fileno(), EPOLLIN)
         return interface
@@ -280,24 +284,33 @@ class Drive(World):
     def _send(self, host: DriveHost, now: int) -> None:
         core = host.core
         out = core.poll_packet(now)
-        if out is None:
+        if out is not None:
+            while out is not None:
+                self._enqueue(host.ports[out[0].index], out[1])
+                out = core.poll_packet(now)
+        elif not host.has_ethernet:
             return
-        ports = host.ports
-        while out is not None:
-            port = ports[out[0].index]
-            waiting = port.waiting
-            if not port.blocked:
-                waiting.append(out[1])
-                if len(waiting) >= BURST:
-                    self._write(port)
-            elif len(waiting) < QUEUE:
-                waiting.append(out[1])
-            else:
-                core.counters.add("link-queue-full")
-            out = core.poll_packet(now)
-        for port in ports.values():
+        if host.has_ethernet:
+            self._take_frames(host, now)
+        for port in host.ports.values():
             if port.waiting and not port.blocked:
                 self._write(port)
+
+    def _take_frames(self, host: DriveHost, now: int) -> None:
+        core = host.core
+        out = core.poll_frame(now)
+        while out is not None:
+            self._enqueue(host.ports[out[0].index], out[1])
+            out = core.poll_frame(now)
+
+    def _enqueue(self, port: Port, packet: Outgoing) -> None:
+        waiting = port.waiting
+        if port.blocked and len(waiting) >= QUEUE:
+            port.core.counters.add("link-queue-full")
+            return
+        waiting.append(packet)
+        if len(waiting) >= BURST and not port.blocked:
+            self._write(port)
 
     def _write(self, port: Port) -> None:
         waiting = port.waiting
@@ -335,14 +348,3 @@ class Drive(World):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def with_prefix(text: str) -> tuple[bytes, int]:
-    """("10.83.0.2/24") -> packed address and prefix length."""
-    address, slash, prefix = text.partition("/")
-    packed = parse(address)
-    if not slash:
-        return packed, 8 * len(packed)
-    if not prefix.isdecimal() or int(prefix) > 8 * len(packed):
-        raise MisuseError(f'{text!r}: behind the "/" stands a prefix length, from 0 to {8 * len(packed)}')
-    return packed, int(prefix)

@@ -13,11 +13,15 @@ from abc import ABC, abstractmethod
 
 from netglass.build import mypyc_attr
 from netglass.wire.checksum import Buffer
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.ip import IpPacket
 
 Received = tuple[Buffer, bool]
 """(frame, verify): the bytes, which do not change any more, and False if the device vouches for the transport
 checksum."""
+
+Outgoing = IpPacket | EthernetFrame
+"""What a link sends: frames if it has a hardware address, else packets."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -43,7 +47,7 @@ class Link(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    def write(self, packets: list[IpPacket]) -> int:
+    def write(self, packets: list[Outgoing]) -> int:
         """Sends `packets` in order. How many the device took: fewer than all if it is full, and poll(2) tells when it
         is writable again. A packet that the device refuses for good counts as taken, and `counters` says why."""
         raise NotImplementedError

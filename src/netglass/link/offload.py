@@ -12,6 +12,7 @@ from struct import Struct
 from typing import Final
 
 from netglass.wire.checksum import Buffer, fold, ones_sum
+from netglass.wire.ethernet import EthernetFrame, encode_frame, frame_header
 from netglass.wire.ip import IpPacket
 from netglass.wire.packet import encode_packet
 from netglass.wire.tcp import ABSENT, TcpSegment, encode_options
@@ -35,11 +36,23 @@ def vnet_buffers(packet: IpPacket) -> list[Buffer]:
     if not isinstance(segment, TcpSegment) or packet.options:
         return [_PLAIN, *encode_packet(packet)]
     if len(packet.source) == 4:
-        return [_headers_4(packet, segment), *segment.chunks]
-    return [_headers_6(packet, segment), *segment.chunks]
+        return [_headers_4(packet, segment, b""), *segment.chunks]
+    return [_headers_6(packet, segment, b""), *segment.chunks]
 
 
-def _headers_4(packet: IpPacket, segment: TcpSegment) -> bytes:
+def vnet_frame_buffers(frame: EthernetFrame) -> list[Buffer]:
+    """The same of an Ethernet frame, whose header stands between the two."""
+    packet = frame.payload
+    if not isinstance(packet, IpPacket) or packet.options:
+        return [_PLAIN, *encode_frame(frame)]
+    segment = packet.payload
+    if not isinstance(segment, TcpSegment):
+        return [_PLAIN, *encode_frame(frame)]
+    headers = _headers_4 if len(packet.source) == 4 else _headers_6
+    return [headers(packet, segment, frame_header(frame)), *segment.chunks]
+
+
+def _headers_4(packet: IpPacket, segment: TcpSegment, ethernet: bytes) -> bytes:
     source = packet.source
     destination = packet.destination
     addresses = int.from_bytes(source, "big") + int.from_bytes(destination, "big")
@@ -54,9 +67,9 @@ def _headers_4(packet: IpPacket, segment: TcpSegment) -> bytes:
     checksum = 0xFFFF - fold(0x4500 + tos + total + packet.ident + fragment + life + addresses)
     partial = fold(addresses + 6 + size + length)
     word = size << 10 | segment.flags
-    vnet = _vnet(_GSO_TCP4, 20, size, segment)
+    before = _vnet(_GSO_TCP4, len(ethernet) + 20, size, segment) + ethernet
     if timed:
-        return vnet + _pack_4_timed(
+        return before + _pack_4_timed(
             0x45,
             tos,
             total,
@@ -99,10 +112,10 @@ def _headers_4(packet: IpPacket, segment: TcpSegment) -> bytes:
         partial,
         segment.urgent,
     )
-    return vnet + head + options
+    return before + head + options
 
 
-def _headers_6(packet: IpPacket, segment: TcpSegment) -> bytes:
+def _headers_6(packet: IpPacket, segment: TcpSegment, ethernet: bytes) -> bytes:
     options = encode_options(segment)
     size = 20 + len(options)
     length = size + segment.length
@@ -122,7 +135,7 @@ def _headers_6(packet: IpPacket, segment: TcpSegment) -> bytes:
         fold(ones_sum(packet.source) + ones_sum(packet.destination) + 6 + length),
         segment.urgent,
     )
-    return _vnet(_GSO_TCP6, 40, size, segment) + head + options
+    return _vnet(_GSO_TCP6, len(ethernet) + 40, size, segment) + ethernet + head + options
 
 
 def _vnet(kind: int, network: int, transport: int, segment: TcpSegment) -> bytes:

@@ -8,7 +8,8 @@ from collections import deque
 from contextlib import suppress
 
 from netglass.errors import LinkError
-from netglass.link.link import Link, Received
+from netglass.link.link import Link, Outgoing, Received
+from netglass.wire.ethernet import frame_bytes
 from netglass.wire.ip import IpPacket
 from netglass.wire.packet import packet_bytes
 
@@ -21,8 +22,8 @@ class Pair(Link):
 
     __slots__ = ("_checksums", "arrived", "bell", "closed", "peer")
 
-    def __init__(self, name: str, mtu: int, gso_size: int, checksums: bool) -> None:
-        super().__init__(name, mtu, gso_size)
+    def __init__(self, name: str, mtu: int, gso_size: int, checksums: bool, hardware_address: bytes) -> None:
+        super().__init__(name, mtu, gso_size, hardware_address)
         self.peer: Pair = self
         self.closed: bool = False
         self._checksums: bool = checksums
@@ -45,13 +46,13 @@ class Pair(Link):
         with suppress(BlockingIOError):
             os.eventfd_read(self.bell)
 
-    def write(self, packets: list[IpPacket]) -> int:
+    def write(self, packets: list[Outgoing]) -> int:
         if self.closed or self.peer.closed:
             raise LinkError(f"{self.name}: an end of the pair was closed")
         peer = self.peer
         room = QUEUE - len(peer.arrived)
         taken = packets[:room] if room > 0 else []
-        peer.arrived += [packet_bytes(packet) for packet in taken]
+        peer.arrived += [bytes_of(packet) for packet in taken]
         if taken:
             os.eventfd_write(peer.bell, 1)
         return len(taken)
@@ -64,10 +65,20 @@ class Pair(Link):
                 os.eventfd_write(self.peer.bell, 1)
 
 
+def bytes_of(packet: Outgoing) -> bytes:
+    return packet_bytes(packet) if isinstance(packet, IpPacket) else frame_bytes(packet)
+
+
 def pair(
-    mtu: int = 1500, gso_size: int = 0, checksums: bool = True, names: tuple[str, str] = ("a", "b")
+    mtu: int = 1500,
+    gso_size: int = 0,
+    checksums: bool = True,
+    names: tuple[str, str] = ("a", "b"),
+    ethernet: bool = False,
 ) -> tuple[Pair, Pair]:
     """Two ends. `checksums=False`: both vouch for them, so nobody looks."""
-    a, b = Pair(names[0], mtu, gso_size, checksums), Pair(names[1], mtu, gso_size, checksums)
+    macs = (b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02") if ethernet else (b"", b"")
+    a = Pair(names[0], mtu, gso_size, checksums, macs[0])
+    b = Pair(names[1], mtu, gso_size, checksums, macs[1])
     a.peer, b.peer = b, a
     return a, b

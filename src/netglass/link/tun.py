@@ -1,4 +1,4 @@
-"""TUN: the kernel's own network stack at the other end, over /dev/net/tun (Linux, Documentation/networking/tuntap).
+"""TUN and TAP: the kernel's own network stack at the other end, over /dev/net/tun (Documentation/networking/tuntap).
 
 With IFF_VNET_HDR a header of ten bytes (linux/virtio_net.h) goes before each packet: the kernel hands over segments of
 up to 64 KiB with checksums not yet reckoned, and takes such from us, to be cut and summed by itself. Where that is not
@@ -14,14 +14,9 @@ import socket
 import struct
 from typing import Final
 
-from netglass.counters import Counters
 from netglass.errors import LinkError, MisuseError
 from netglass.host.interface import LARGEST_PACKET
-from netglass.link.link import Link, Received
-from netglass.link.offload import VNET_SIZE, vnet_buffers
-from netglass.wire.checksum import Buffer
-from netglass.wire.ip import IpPacket
-from netglass.wire.packet import encode_packet
+from netglass.link.device import Device
 
 NODE: Final = "/dev/net/tun"
 
@@ -32,6 +27,7 @@ IFF_VNET_HDR: Final = 0x4000
 TUNSETIFF: Final = 0x400454CA
 TUNSETOFFLOAD: Final = 0x400454D0
 SIOCGIFMTU: Final = 0x8921
+SIOCSIFMTU: Final = 0x8922
 
 # What we take from the kernel as it is (TUN_F_*).
 CHECKSUM: Final = 0x01
@@ -41,73 +37,35 @@ TSO_ECN: Final = 0x08
 STEPS: Final = (CHECKSUM | TSO4 | TSO6 | TSO_ECN, CHECKSUM | TSO4 | TSO6, CHECKSUM | TSO4, CHECKSUM)
 
 NAME_LIMIT: Final = 15  # IFNAMSIZ less the zero
-LONGEST_READ: Final = VNET_SIZE + LARGEST_PACKET + 18  # a TAP's frame has its Ethernet header, perhaps with a tag
-VIEW_FROM: Final = 8192  # from this size on a view costs less than a copy
-CHECKED: Final = 3  # VIRTIO_NET_HDR_F_NEEDS_CSUM, _DATA_VALID: nobody between the kernel and us could have hurt it
 
 
-class Tun(Link):
+class Tun(Device):
     """A TUN device: whole IP packets. `name` may exist already, if it belongs to this user; else it is made, and goes
-    when it is closed. "" or "ng%d" lets the kernel choose a name. `offload=False` opens a plain device."""
+    when it is closed. "" or "ng%d" lets the kernel choose a name. `mtu` 0 leaves it as it is (1500 for a new one),
+    `offload=False` opens a plain device."""
 
-    __slots__ = ("_descriptor", "counters", "offloads", "vnet")
+    __slots__ = ("offloads",)
 
-    def __init__(self, name: str = "", offload: bool = True) -> None:
-        self.vnet: bool = offload
-        self._descriptor, chosen = open_device(name, IFF_TUN | IFF_NO_PI, offload)
-        self.offloads: int = settle_offloads(self._descriptor) if offload else 0  # of CHECKSUM, TSO4, TSO6, TSO_ECN
-        super().__init__(chosen, mtu_of(chosen), LARGEST_PACKET if self.offloads & TSO4 else 0)
-        self.counters: Counters = Counters()
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def read(self, most: int) -> list[Received]:
-        found: list[Received] = []
-        descriptor = self._descriptor
-        try:
-            while len(found) < most:
-                data = os.read(descriptor, LONGEST_READ)
-                if self.vnet:
-                    found.append(without_vnet(data))
-                else:
-                    found.append((data, True))
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            raise gone(self.name, error) from None
-        return found
-
-    def write(self, packets: list[IpPacket]) -> int:
-        descriptor = self._descriptor
-        vnet = self.vnet
-        taken = 0
-        for packet in packets:
-            try:
-                os.writev(descriptor, vnet_buffers(packet) if vnet else encode_packet(packet))
-            except BlockingIOError:
-                break
-            except OSError as error:
-                self._refused(error)
-            taken += 1
-        return taken
-
-    def _refused(self, error: OSError) -> None:
-        # EIO: the other end is down, as a cable that is pulled out. EINVAL: the kernel dislikes this one packet.
-        if error.errno not in (errno.EIO, errno.EINVAL, errno.ENOBUFS, errno.ENOMEM):
-            raise gone(self.name, error) from None
-        self.counters.add("link-" + errno.errorcode[error.errno].lower())
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+    def __init__(self, name: str = "", mtu: int = 0, offload: bool = True) -> None:
+        descriptor, chosen = open_device(name, IFF_TUN | IFF_NO_PI, offload)
+        self.offloads: int = settle_offloads(descriptor) if offload else 0  # of CHECKSUM, TSO4, TSO6, TSO_ECN
+        gso_size = LARGEST_PACKET if self.offloads & TSO4 else 0
+        super().__init__(descriptor, chosen, settle_mtu(chosen, mtu), gso_size, b"", offload)
 
 
-def without_vnet(data: bytes) -> Received:
-    """What stands behind the header of ten bytes, and whether somebody must look at its checksum."""
-    frame: Buffer = data[VNET_SIZE:] if len(data) < VIEW_FROM else memoryview(data)[VNET_SIZE:]
-    return frame, not data[0] & CHECKED
+class Tap(Device):
+    """A TAP device: the kernel's end is an Ethernet interface, and so is ours, with `hardware_address` (b"" makes one
+    up). The rest is as for `Tun`."""
+
+    __slots__ = ("offloads",)
+
+    def __init__(self, name: str = "", hardware_address: bytes = b"", mtu: int = 0, offload: bool = True) -> None:
+        descriptor, chosen = open_device(name, IFF_TAP | IFF_NO_PI, offload)
+        self.offloads: int = settle_offloads(descriptor) if offload else 0
+        gso_size = LARGEST_PACKET if self.offloads & TSO4 else 0
+        # Locally administered, for one machine: the second lowest bit of the first byte is set, the lowest is not.
+        own = hardware_address or b"\x02" + os.urandom(5)
+        super().__init__(descriptor, chosen, settle_mtu(chosen, mtu), gso_size, own, offload)
 
 
 # -- opening
@@ -155,13 +113,6 @@ def refusal(name: str, number: int | None) -> str:
     return f"{name}: the kernel does not make this device: {os.strerror(number or 0)}"
 
 
-def gone(name: str, error: OSError) -> LinkError:
-    """EBADFD: somebody deleted the device. EBADF: we closed it."""
-    if error.errno in (errno.EBADFD, errno.EBADF):
-        return LinkError(error.errno, f"{name}: the device has gone (deleted, or closed): open it again")
-    return LinkError(error.errno, f"{name}: the device fails: {error.strerror}")
-
-
 def settle_offloads(descriptor: int) -> int:
     """The most that this kernel agrees to."""
     for step in STEPS:
@@ -171,6 +122,18 @@ def settle_offloads(descriptor: int) -> int:
         except OSError:
             continue
     return 0
+
+
+def settle_mtu(name: str, mtu: int) -> int:
+    """The MTU of device `name`, after it was set if `mtu` is not 0."""
+    if mtu:
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+                fcntl.ioctl(asking, SIOCSIFMTU, struct.pack("16sI20x", name.encode(), mtu))
+        except OSError as error:
+            text = f"{name}: the kernel does not take an MTU of {mtu}: {error.strerror}"
+            raise LinkError(error.errno, text) from None
+    return mtu_of(name)
 
 
 def mtu_of(name: str) -> int:

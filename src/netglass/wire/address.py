@@ -25,6 +25,17 @@ def parse(text: str) -> bytes:
         raise MisuseError(f'not an address: {text!r}; write it like "192.0.2.1" or "2001:db8::1"') from None
 
 
+def with_prefix(written: str) -> tuple[bytes, int]:
+    """"10.83.0.2/24" as packed address and prefix length; without a prefix it is all of the address."""
+    address, slash, prefix = written.partition("/")
+    packed = parse(address)
+    if not slash:
+        return packed, 8 * len(packed)
+    if not prefix.isdecimal() or int(prefix) > 8 * len(packed):
+        raise MisuseError(f'{written!r}: behind the "/" stands a prefix length, from 0 to {8 * len(packed)}')
+    return packed, int(prefix)
+
+
 def text(packed: bytes) -> str:
     """As people write it: dotted decimal, or RFC 5952's shortest form."""
     if len(packed) == 4:

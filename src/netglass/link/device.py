@@ -1,0 +1,100 @@
+"""What links over a descriptor of the kernel have in common: a read gives one frame, a write takes one, and with
+offloads a header of ten bytes (`link.offload`) goes before each."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Final
+
+from netglass.build import mypyc_attr
+from netglass.counters import Counters
+from netglass.errors import LinkError
+from netglass.host.interface import LARGEST_PACKET
+from netglass.link.link import Link, Outgoing, Received
+from netglass.link.offload import VNET_SIZE, vnet_buffers, vnet_frame_buffers
+from netglass.wire.checksum import Buffer
+from netglass.wire.ethernet import ETHERNET_HEADER, VLAN_TAG, encode_frame
+from netglass.wire.ip import IpPacket
+from netglass.wire.packet import encode_packet
+
+LONGEST_READ: Final = VNET_SIZE + ETHERNET_HEADER + VLAN_TAG + LARGEST_PACKET
+VIEW_FROM: Final = 8192  # from this size on a view costs less than a copy
+CHECKED: Final = 3  # VIRTIO_NET_HDR_F_NEEDS_CSUM, _DATA_VALID: nobody between the kernel and us could have hurt it
+
+# The device is down, as a cable that is pulled out; the kernel dislikes this one frame; it is short of memory.
+_PASSING: Final = frozenset({errno.EIO, errno.EINVAL, errno.ENOBUFS, errno.ENOMEM, errno.ENETDOWN, errno.EMSGSIZE})
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Device(Link):
+    """`descriptor` is open and does not block. `vnet`: the header of ten bytes is there."""
+
+    __slots__ = ("_descriptor", "counters", "vnet")
+
+    def __init__(
+        self, descriptor: int, name: str, mtu: int, gso_size: int, hardware_address: bytes, vnet: bool
+    ) -> None:
+        super().__init__(name, mtu, gso_size, hardware_address)
+        self._descriptor: int = descriptor
+        self.vnet: bool = vnet
+        self.counters: Counters = Counters()  # frames that the kernel refused, by the name of the error
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def read(self, most: int) -> list[Received]:
+        found: list[Received] = []
+        descriptor = self._descriptor
+        vnet = self.vnet
+        try:
+            while len(found) < most:
+                data = os.read(descriptor, LONGEST_READ)
+                found.append(without_vnet(data) if vnet else (data, True))
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._failed(error)
+        return found
+
+    def write(self, packets: list[Outgoing]) -> int:
+        descriptor = self._descriptor
+        taken = 0
+        for packet in packets:
+            try:
+                os.writev(descriptor, self._buffers(packet))
+            except BlockingIOError:
+                break
+            except OSError as error:
+                self._failed(error)
+            taken += 1
+        return taken
+
+    def _buffers(self, packet: Outgoing) -> list[Buffer]:
+        if isinstance(packet, IpPacket):
+            return vnet_buffers(packet) if self.vnet else encode_packet(packet)
+        return vnet_frame_buffers(packet) if self.vnet else encode_frame(packet)
+
+    def _failed(self, error: OSError) -> None:
+        number = error.errno or 0
+        if number not in _PASSING:
+            raise gone(self.name, error) from None
+        self.counters.add("link-" + errno.errorcode[number].lower())
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def without_vnet(data: bytes) -> Received:
+    """What stands behind the header of ten bytes, and whether somebody must look at its checksum."""
+    frame: Buffer = data[VNET_SIZE:] if len(data) < VIEW_FROM else memoryview(data)[VNET_SIZE:]
+    return frame, not data[0] & CHECKED
+
+
+def gone(name: str, error: OSError) -> LinkError:
+    """EBADFD, ENODEV, ENXIO: somebody deleted the device. EBADF: we closed it."""
+    if error.errno in (errno.EBADFD, errno.EBADF, errno.ENODEV, errno.ENXIO):
+        return LinkError(error.errno, f"{name}: the device has gone (deleted, or closed): open it again")
+    return LinkError(error.errno, f"{name}: the device fails: {error.strerror}")
