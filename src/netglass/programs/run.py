@@ -17,7 +17,19 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from netglass.programs import chance, clock, current, dates, deadlock, descriptors, fence, signals, threads, tls_secrets
+from netglass.programs import (
+    chance,
+    clock,
+    current,
+    dates,
+    deadlock,
+    descriptors,
+    fence,
+    module_locks,
+    signals,
+    threads,
+    tls_secrets,
+)
 from netglass.programs.hush import Hush
 from netglass.programs.kernel import Kernel, Task
 from netglass.programs.patches import Patch, Patched
@@ -204,7 +216,7 @@ class Session:
 
 def table(kernel: Kernel, allow: frozenset[str]) -> list[Patch]:
     """Everything that this run replaces."""
-    found = [*threads.patches(), *fence.patches(allow), *threads.replaced_module_locks()]
+    found = [*threads.patches(), *fence.patches(allow), *module_locks.patches()]
     found += clock.patches_in_real_time() if kernel.real_time else [*clock.patches(), *chance.patches()]
     for name in MODULES:
         found.extend(import_module(f"netglass.programs.{name}").patches(kernel))

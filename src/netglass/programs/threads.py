@@ -13,7 +13,7 @@ from typing import Any, Final
 from netglass.errors import NetglassError
 from netglass.programs import current
 from netglass.programs.kernel import Kernel, Stopped, Task
-from netglass.programs.locks import LOCK_FACTORIES, EndLock, Lock, RLock
+from netglass.programs.locks import LOCK_FACTORIES, EndLock
 from netglass.programs.patches import Patch
 
 _START_NEW: Final[Any] = _thread.start_new_thread
@@ -237,38 +237,3 @@ def in_event_loop() -> bool:
     """True in a coroutine of asyncio or Trio: no other loop can be started in the same thread."""
     asyncio = sys.modules.get("asyncio")
     return _trios_runner() is not None or (asyncio is not None and asyncio._get_running_loop() is not None)
-
-
-_LOCK_KINDS: Final = (type(_thread.allocate_lock()), type(_thread.RLock()))
-_searched: dict[str, tuple[Any, int, list[str]]] = {}
-"""Modules that were searched for locks: (module, how many names it had, names of locks)."""
-
-
-def replaced_module_locks() -> list[Patch]:
-    """Locks that modules made before the run, in their globals: a task that waited while it holds a real one would
-    stop everybody for ever."""
-    table: list[Patch] = []
-    for name, module in list(sys.modules.items()):
-        size = len(getattr(module, "__dict__", ()))
-        known = _searched.get(name)
-        if known is None or known[0] is not module or known[1] != size:
-            known = (module, size, _locks_in(name, module))
-            _searched[name] = known
-        for key in known[2]:
-            held = vars(module).get(key)
-            if type(held) in _LOCK_KINDS and not locked(held):
-                table.append(Patch(module, key, RLock() if type(held) is _LOCK_KINDS[1] else Lock(), aliases=False))
-    return table
-
-
-def _locks_in(name: str, module: Any) -> list[str]:
-    if name in ("threading", "_thread") or name.startswith(("netglass", "importlib", "_frozen")):
-        return []
-    return [key for key, value in list(getattr(module, "__dict__", {}).items()) if type(value) in _LOCK_KINDS]
-
-
-def locked(lock: Any) -> bool:
-    if lock.acquire(False):
-        lock.release()
-        return False
-    return True
