@@ -22,6 +22,7 @@ from netglass import HostConfig
 from netglass.build import compiled
 from netglass.host.host import Host
 from netglass.host.interface import Interface
+from netglass.ip.fragment import fragments
 from netglass.rng import Rng
 from netglass.tcp.config import TcpSettings
 from netglass.tcp.connection import Connection
@@ -41,7 +42,19 @@ OWN: Final = {4: parse("10.0.0.1"), 6: parse("fd00::1")}
 PEER: Final = {4: parse("10.0.0.2"), 6: parse("fd00::2")}
 ELSEWHERE: Final = {4: parse("192.0.2.9"), 6: parse("2001:db8::9")}
 GROUP: Final = parse("224.0.0.5")
-FRAGMENT_HEADER: Final = 44  # IPv6 (RFC 8200 §4.5)
+OPTIONS: Final = (
+    b"\x07\x0b\x04" + bytes(8) + b"\0",  # record route
+    b"\x44\x14\x05\x01" + bytes(16),  # timestamps
+    b"\x94\x04\0\0",  # router alert
+    b"\x83\x07\x04\x0a\0\0\x09\0",  # a source route
+)
+HEADERS: Final = (
+    bytes([0, 0, 5, 2, 0, 0, 1, 0]),  # Hop-by-Hop: router alert
+    bytes([60, 0, 0x1E, 4, 0, 0, 0, 0]),  # Destination Options: one that may be skipped
+    bytes([60, 1, 0x9E, 1, 0, 1, 8, *bytes(9)]),  # and one that may not
+    bytes([43, 0, 0, 0, 0, 0, 0, 0]),  # Routing, at its end
+    bytes([44, 0, 0, 0, 0, 0, 0, 7]),  # an atomic fragment
+)
 CONNECTIONS: Final = 12
 EDGES: Final = (0, 1, 0x7F, 0x80, 0xFE, 0xFF)
 
@@ -80,6 +93,7 @@ class Fuzz:
             self.error,
             self.echo,
             self.fragment,
+            self.with_options,
             self.other,
         ]
 
@@ -280,18 +294,23 @@ class Fuzz:
         return self.ip(version, ICMP if version == 4 else ICMPV6, message)
 
     def fragment(self) -> IpPacket:
-        data = self.draw.randbytes(64)
-        if self.draw.random() < 0.5:
-            return self.ip(6, FRAGMENT_HEADER, bytes([TCP, 0, 0, 1]) + data)
-        return IpPacket(
-            PEER[4],
-            OWN[4],
-            UDP,
-            data,
-            dont_fragment=False,
-            more_fragments=self.draw.random() < 0.5,
-            fragment_offset=self.draw.choice((0, 8, 65528)) or 8,
-        )
+        """A piece of one of a few datagrams, so that some become whole."""
+        draw = self.draw
+        ident = draw.randrange(8)
+        whole = self.ip(4 if ident < 4 else 6, UDP, UdpDatagram(4000, 53, bytes(64)))
+        whole.dont_fragment = ident >= 4
+        whole.ident = ident if ident < 4 else 0
+        return draw.choice(fragments(whole, 68 if ident < 4 else 80, ident))
+
+    def with_options(self) -> IpPacket:
+        """IPv4 options, IPv6 extension headers."""
+        draw = self.draw
+        packet = self.datagram() if draw.random() < 0.5 else self.echo()
+        if len(packet.source) == 4:
+            packet.options = draw.choice(OPTIONS)
+        else:
+            packet.options = b"".join([draw.choice(HEADERS) for _ in range(draw.randrange(1, 4))])
+        return packet
 
     def other(self) -> IpPacket:
         """For somebody else, or of a protocol that nobody has."""

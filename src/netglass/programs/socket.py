@@ -23,6 +23,7 @@ from netglass.programs.unix import PipeEnd, UnixSocket
 from netglass.sockets.address import Address
 from netglass.sockets.constants import (
     MSG_CTRUNC,
+    MSG_TRUNC,
     O_NONBLOCK,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
@@ -245,11 +246,15 @@ class LabSocket(standard.socket):
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
+        if flags & MSG_TRUNC:
+            return _grown(self._message(bufsize, flags))
         data = transfer.receive(self._run, self._description(), self._number, bufsize, flags, self._timeout)
         return fail(data) if isinstance(data, int) else data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         view, size = _room(buffer, nbytes, "recv_into")
+        if flags & MSG_TRUNC:
+            return int(self._receive_into(view, size, flags).size)
         data = transfer.receive(self._run, self._description(), self._number, size, flags, self._timeout)
         if isinstance(data, int):
             fail(data)
@@ -260,13 +265,17 @@ class LabSocket(standard.socket):
         if bufsize < 0:
             raise ValueError("negative buffersize in recvfrom")
         message = self._message(bufsize, flags)
-        return message.data, message.address
+        return _grown(message) if flags & MSG_TRUNC else message.data, message.address
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
         view, size = _room(buffer, nbytes, "recvfrom_into")
+        message = self._receive_into(view, size, flags)
+        return message.size if flags & MSG_TRUNC else len(message.data), message.address
+
+    def _receive_into(self, view: Any, size: int, flags: int) -> Any:
         message = self._message(size, flags)
         view[: len(message.data)] = message.data
-        return len(message.data), message.address
+        return message
 
     def _message(self, size: int, flags: int) -> Any:
         message = transfer.receive_message(self._run, self._description(), self._number, size, flags, self._timeout)
@@ -419,6 +428,13 @@ def _writable(buffer: Any) -> memoryview:
 def _check_ancillary_room(size: Any, caller: str) -> None:
     if _c_int(size) < 0:
         raise ValueError(f"invalid ancillary data buffer length in {caller}()")
+
+
+def _grown(message: Any) -> bytes:
+    """What CPython's recv gives with MSG_TRUNC: bytes as long as the datagram was, though only its beginning is there
+    (the rest is undefined; here it is zeros)."""
+    data: bytes = message.data
+    return data + bytes(message.size - len(data))
 
 
 def _checked_item(item: Any) -> tuple[int, int, bytes]:
