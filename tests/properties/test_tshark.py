@@ -89,8 +89,11 @@ def test_an_experiment(name: str, tmp_path: Path):
         trace = Trace(part.trace, "server" if "server" in part.trace.hosts() else part.hosts[-1])
         readings = read(trace.capture(), tmp_path)
         damaged = {number for number, frame in enumerate(trace.frames, 1) if trace.damaged(frame)}
-        if name == "overlap-attack":  # tshark calls an overlap malformed, which is the point
-            damaged |= {number for number, frame in enumerate(trace.frames, 1) if is_later_fragment(frame.data)}
+        if name == "overlap-attack":
+            # tshark calls an overlap malformed, which is the point, and so never sees the SYN that came in this way.
+            later = {number for number, frame in enumerate(trace.frames, 1) if is_later_fragment(frame.data)}
+            assert {each.number for each in readings if each.malformed or each.bad_checksum} == later != set()
+            continue
         assert {each.number for each in readings if each.malformed or each.bad_checksum} <= damaged
         assert trace.unexplained(readings) == []
 
