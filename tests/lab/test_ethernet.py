@@ -114,8 +114,8 @@ def test_a_vlan_spans_two_switches():
 def test_a_loop_of_switches_is_cut():
     net = Network()
     one, two, three = net.switch("one"), net.switch("two"), net.switch("three")
-    for a, b in ((one, two), (two, three), (three, one)):
-        net.cable(a, b, delay="1 ms")
+    for ends in ((one, two), (two, three), (three, one)):
+        net.cable(*ends, delay="1 ms")
     a, b = net.host("a"), net.host("b")
     net.cable(a, one)
     net.cable(b, three)
@@ -197,7 +197,8 @@ def test_partitions_hold_on_a_switch():
 
 def busy(serialise, build=office):
     trace = Recorder()
-    net, sw, (a, b, c) = build("a", "b", "c", seed=5, serialise=serialise, loss="10%", faults=[faults.corruption("5%")])
+    trouble = [faults.corruption("5%")]
+    net, _, (a, b, c) = build("a", "b", "c", seed=5, serialise=serialise, loss="10%", faults=trouble)
     net.observe(trace)
     b.spawn(serve)
     for _ in range(5):
@@ -268,6 +269,7 @@ def test_slaac_and_dhcp():
     assert net.resolve("laptop") == laptop.addresses
     for name in ("far", far.address6):
         assert answered(net, laptop, far, name) == b"olleh"
+    assert laptop.dhcp is not None
     assert laptop.dhcp.state == "BOUND"
 
 

@@ -146,7 +146,7 @@ def test_an_address_is_tested_before_it_is_used() -> None:
     bench.ethernet.test(HOST6, 64, 0)
     assert bench.eth0.addresses == []
     bench.pass_time(3)
-    bench.expect("to 33:33:ff:00:00:01: ND who has fd00::1?")
+    bench.expect("to 33:33:ff:00:00:01: ND is fd00::1 free?")
     assert bench.eth0.addresses == [(HOST6, 64)]
     assert bench.is_idle()
 

@@ -9,7 +9,7 @@ import pytest
 from netglass.errors import MisuseError, WireError
 from netglass.lab.segments import forge
 from netglass.network import faults, match
-from netglass.network.cable import Cable, Tally
+from netglass.network.cable import Cable, Item, Tally
 from netglass.network.fault import PASS, Fault, Verdict
 from netglass.network.faults import (
     blackhole,
@@ -233,7 +233,7 @@ def test_a_syn_that_is_reset_looks_refused():
     assert reset_in(answer) == (SERVER, CLIENT, 80, 4000, 0, 101, RST | ACK)
 
 
-def reset_in(item: IpPacket | bytes) -> tuple[str, str, int, int, int, int, int]:
+def reset_in(item: Item) -> tuple[str, str, int, int, int, int, int]:
     assert isinstance(item, IpPacket)
     segment = item.payload
     assert isinstance(segment, TcpSegment)

@@ -16,6 +16,8 @@ from netglass.trace.pcapng import INBOUND, Frame, frames_of, pcapng_bytes
 from netglass.trace.recorder import Recorder
 from netglass.trace.records import Done, Sent, reverse
 from netglass.trace.transmissions import Transmission
+from netglass.wire.ethernet import frame_bytes
+from netglass.wire.ip import IpPacket
 from netglass.wire.packet import packet_bytes
 from netglass.wire.seq import unwrap
 from netglass.wire.tcp import ACK, FIN, RST, SYN
@@ -234,7 +236,7 @@ class Trace:
     def damaged(self, frame: Frame) -> bool:
         """A fault changed its bytes on purpose."""
         carried = self.by_number.get(frame.number)
-        return carried is not None and frame.direction == INBOUND and frame.data != packet_bytes(carried.packet)
+        return carried is not None and frame.direction == INBOUND and frame.data != _bytes_of(carried)
 
     def duplicated(self, carried: Transmission) -> bool:
         return self._copied[id(carried.packet)] > 1
@@ -305,6 +307,14 @@ class Trace:
             own.probed = bool(reading.flags & {"keep_alive", "zero_window_probe"})
             _remember(own, carried, seen.length)
         return found
+
+
+def _bytes_of(carried: Transmission) -> bytes:
+    ethernet = carried.carried.ethernet
+    if ethernet is not None:
+        return frame_bytes(ethernet)
+    assert isinstance(carried.packet, IpPacket)
+    return packet_bytes(carried.packet)
 
 
 def _remember(own: Side, carried: Transmission, length: int) -> None:

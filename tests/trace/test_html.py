@@ -13,6 +13,7 @@ import pytest
 
 from netglass import faults, match
 from netglass.trace import Ladder
+from netglass.wire.ip import IpPacket
 from tests.trace.scenes import conversation, handshake
 
 
@@ -82,7 +83,9 @@ def test_it_knows_every_arrow():
 def test_what_is_said_in_a_trace_cannot_become_markup():
     trace = handshake()
     trace.note("client", "shell", "</script><script>alert(1)</script>", 0)
-    trace.carried("x", "client", "</script>", 9, trace.transmissions()[0].packet, None, 0, 5, "</script><b>")
+    packet = trace.transmissions()[0].packet
+    assert isinstance(packet, IpPacket)
+    trace.carried("x", "client", "</script>", 9, packet, None, 0, 5, "</script><b>")
     text = Ladder.of(trace).html()
     assert text.count("</script>") == 2
     assert "<b>" not in text

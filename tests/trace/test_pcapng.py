@@ -12,6 +12,7 @@ from netglass import MILLISECOND, MisuseError, faults, match
 from netglass.errors import WireError
 from netglass.trace import read_capture, write_pcapng
 from netglass.trace.pcapng import INBOUND, OUTBOUND
+from netglass.wire.ip import IpPacket
 from netglass.wire.packet import decode_packet, packet_bytes
 from tests.trace.scenes import conversation, corrupted, handshake, two_losses
 
@@ -36,7 +37,7 @@ def test_what_tcpdump_would_see_on_each_host():
 
 def test_the_packets_are_those_that_were_sent():
     trace = conversation(size=5000)
-    sent = [packet_bytes(each.packet) for each in trace.sent() if each.packet is not None]
+    sent = [packet_bytes(each.packet) for each in trace.sent() if isinstance(each.packet, IpPacket)]
     packets = read_capture(capture(trace))
     assert [each.data for each in packets if each.direction == OUTBOUND] == sent
     assert all(each.linktype == 101 and each.size == len(each.data) for each in packets)
@@ -89,6 +90,7 @@ def test_a_corrupted_packet_comes_in_as_the_cable_made_it():
 def test_a_drop_by_a_host_is_told_where_the_packet_came_in():
     trace = handshake()
     packet = trace.received("server", "A")[0].packet
+    assert isinstance(packet, IpPacket)
     trace.packet_dropped("server", packet, "accept-queue-full", 30 * MILLISECOND)
     assert read_capture(capture(trace))[-1].comments == ["dropped by server: accept-queue-full"]
 

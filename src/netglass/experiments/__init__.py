@@ -74,6 +74,12 @@ PROGRAMS: Final = (
 SERVICES: Final = ("ftp_active", "ftp_passive", "smtp", "dns", "http_session", "html_and_xml")
 
 BELOW: Final = (
+    "arp",
+    "arp_spoofing",
+    "rarp",
+    "mac_learning",
+    "neighbour_discovery",
+    "dhcp",
     "ping",
     "traceroute",
     "fragmentation",

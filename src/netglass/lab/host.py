@@ -20,7 +20,7 @@ from netglass.neighbor.stable import modified_eui64
 from netglass.sockets.place import Place
 from netglass.times import SECOND, duration
 from netglass.wire.address import in_network, is_link_local, network_of, parse, text
-from netglass.wire.ethernet import mac_text, parse_mac
+from netglass.wire.ethernet import EthernetFrame, mac_text, parse_mac
 from netglass.wire.ip import IpPacket
 from netglass.wire.nd import FOREVER, Prefix, RouterAdvertisement
 from netglass.world import World
@@ -166,6 +166,11 @@ class LabHost(Place):
         told.options.prefixes.append(Prefix(network_of(network, length), length, until[0], min(until)))
         told.options.mtu = mtu
         self.ethernet(interface).advertise(told, duration(interval), self.machine.agenda.now)
+
+    def inject_frame(self, frame: EthernetFrame, interface: str = "") -> None:
+        """Sends `frame` as it is, whatever it claims, now."""
+        self.ethernet(interface).inject(frame, self.machine.agenda.now)
+        self.flush()
 
     def serve_dhcp(
         self, first: str, last: str, lease: int | str = "1 h", router: str = "", dns: str = "", interface: str = ""

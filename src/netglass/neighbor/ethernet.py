@@ -39,6 +39,7 @@ from netglass.wire.nd import RouterAdvertisement, is_nd
 from netglass.world import Endpoint, Service
 
 _SOLICITED_MAC: Final = b"\x33\x33\xff"
+_ALL_ROUTERS_MAC: Final = b"\x33\x33\x00\x00\x00\x02"
 _PARSED: Final = frozenset({IPV4, IPV6, ARP, RARP})
 
 
@@ -109,6 +110,17 @@ class Ethernet(Service):
     def broadcast(self, packet: IpPacket) -> None:
         self.port.send(packet, BROADCAST_MAC)
 
+    def inject(self, frame: EthernetFrame, now: int) -> None:
+        """Sends `frame` as it is, forged MACs and all."""
+        port = self.port
+        packet = frame.payload
+        if not isinstance(packet, IpPacket):
+            port.send_own(frame, now)
+            return
+        if port.probe is not None:
+            port.probe.packet_sent(port.host, port.name, packet, None, now)
+        port.out.append((port.index, frame))
+
     # -- receiving
 
     def accepts(self, frame: EthernetFrame) -> bool:
@@ -122,6 +134,8 @@ class Ethernet(Service):
             return False
         if destination.startswith(_SOLICITED_MAC):
             return self._is_solicited(destination)
+        if destination == _ALL_ROUTERS_MAC:
+            return self.port.upper.forwards()
         return self.all_multicast or destination in self.groups
 
     def _is_solicited(self, mac: bytes) -> bool:

@@ -224,7 +224,8 @@ class Nd:
         if mac and self._refused(source, mac, now):
             return "nd-binding"
         if port.upper.forwards() or not port.config.accept_ra:
-            return "nd-advertisement-ignored"
+            port.counters.add("nd-advertisement-ignored")
+            return ""
         if mac:
             port.learn(source, mac, now, False, True, True)
             entry = port.cache.entries.get(source)

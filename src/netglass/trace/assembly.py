@@ -29,7 +29,7 @@ from netglass.trace.records import (
 )
 from netglass.trace.transmissions import Transmission
 from netglass.wire import address
-from netglass.wire.arp import ArpMessage
+from netglass.wire.arp import REQUEST, ArpMessage
 from netglass.wire.ip import IpPacket
 from netglass.wire.udp import UdpDatagram
 
@@ -252,7 +252,8 @@ class Assembly:
                 guessed[arrow.source][flow[0], flow[1]] = None
             if flow[2] == address.BROADCAST or address.is_multicast(flow[2]):
                 continue
-            is_end = last.done is not None or last.previous is not None or last.destination in speaking
+            routed = last.previous is not None and last.previous.received is not None  # by a router, not a switch
+            is_end = last.done is not None or routed or last.destination in speaking
             is_end = is_end and (arrow.destination, flow[2]) not in sent_to
             if is_end and self.columns.get(last.destination) == arrow.destination:
                 guessed[arrow.destination][flow[2], flow[3]] = None
@@ -434,7 +435,10 @@ def _speaker(packet: Packet) -> bytes:
     if isinstance(packet, IpPacket):
         return packet.source if any(packet.source) else b""
     message = packet.payload
-    return message.sender if isinstance(message, ArpMessage) and any(message.sender) else b""
+    # Who asks says who he is; who answers may lie.
+    if not isinstance(message, ArpMessage) or message.operation != REQUEST:
+        return b""
+    return message.sender if any(message.sender) else b""
 
 
 def _tell_flows(arrows: list[Arrow]) -> None:

@@ -133,9 +133,11 @@ def dhcp_words(data: bytes) -> list[str]:
     return words
 
 
-def nd_words(message: IcmpMessage) -> list[str]:
+def nd_words(message: IcmpMessage, source: bytes) -> list[str]:
     """What neighbour discovery asks and tells."""
     if message.type == nd.NEIGHBOR_SOLICITATION and len(message.payload) >= 16:
+        if not any(source):
+            return [f"is {address_text(message.payload[:16])} free?"]
         return [f"who has {address_text(message.payload[:16])}?"]
     if message.type == nd.NEIGHBOR_ADVERTISEMENT and len(message.payload) >= 16:
         return [f"{address_text(message.payload[:16])} is here"]
@@ -169,7 +171,7 @@ def datagram_words(packet: IpPacket) -> list[str]:
             return ["UDP to", text(packet.destination), f"port {payload.destination_port}", size]
         return ["UDP", f"{payload.source_port}>{payload.destination_port}", size]
     if isinstance(payload, IcmpMessage) and nd.is_nd(payload):
-        return ["ND", *nd_words(payload)]
+        return ["ND", *nd_words(payload, packet.source)]
     if isinstance(payload, IcmpMessage):
         words = ["ICMP", icmp_name(payload)]
         if payload.type in ECHOES[payload.version]:
