@@ -243,3 +243,25 @@ def test_asyncio_s_handlers_work_in_a_spawned_program() -> None:
     spawn(net.host("other"), lambda: asyncio.run(server()))
     run(net.host("one"), lambda: time.sleep(5))
     assert heard == ["stopped"]
+
+
+def test_who_only_sets_handlers_and_who_only_raises_take_turns(kept: None) -> None:
+    def program() -> int:
+        came: list[int] = []
+        done: list[bool] = []
+
+        def raise_again_and_again() -> None:
+            while not done:
+                signal.raise_signal(signal.SIGUSR1)
+
+        signal.signal(signal.SIGUSR1, lambda *_: came.append(1))
+        thread = threading.Thread(target=raise_again_and_again)
+        thread.start()
+        while len(came) < 3:
+            for handler in (signal.SIG_IGN, lambda *_: came.append(1)):
+                signal.signal(signal.SIGUSR1, handler)
+        done.append(True)
+        thread.join()
+        return len(came)
+
+    assert on_a_host(program) >= 3

@@ -63,8 +63,7 @@ class Late:
         elif signals.kernel.running() is main and not main.parked and not at_work(frame):
             self.call(number, frame)
         else:
-            signals.pending.append((number, frame))
-            signals.kernel.signal_main()
+            signals.put_off(number, frame)
 
     def call(self, number: int, frame: FrameType | None) -> None:
         self.signals.note(number)
@@ -164,8 +163,14 @@ class Signals:
         elif self.kernel.running() is self.kernel.main:
             self.handle_one(number, sys._getframe(2))
         else:
-            self.pending.append((number, sys._getframe(2)))
-            self.kernel.signal_main()
+            self.put_off(number, sys._getframe(2))
+            self.kernel.spin()
+
+    def put_off(self, number: int, frame: FrameType | None) -> None:
+        """The same signal twice is one, as long as nobody has heard of it."""
+        if all(number != other for other, _ in self.pending):
+            self.pending.append((number, frame))
+        self.kernel.signal_main()
 
     def note(self, number: int) -> None:
         """A handler is about to be called."""
@@ -217,8 +222,9 @@ def set_handler(number: int, handler: Any) -> Any:
     spawned = None if signals is None else signals.spawned()
     if spawned is not None:
         return spawned.set_handler(number, handler)
-    if signals is not None and callable(handler):
-        handler = Late(signals, handler)
+    if signals is not None:
+        signals.kernel.spin()
+        handler = Late(signals, handler) if callable(handler) else handler
     return _plain(_REAL["signal"](number, handler))
 
 
