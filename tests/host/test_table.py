@@ -136,3 +136,12 @@ def test_waiting_datagrams_show_in_the_table():
     bench.inject_udp(bytes(100), 53)
     assert bench.host.sockets()[0].recv_q == port.queued > 100
     assert isinstance(port, UdpPort)
+
+
+def test_raw_and_ping_sockets():
+    bench = Bench()
+    bench.host.open_raw(1, 4, 0)
+    bench.host.open_raw(58, 6, 0)
+    bench.host.open_ping(77, 4, 0)
+    found = [(each.proto, each.local, each.local_port) for each in bench.host.sockets()]
+    assert found == [("raw", b"", 1), ("icmp", b"", 77), ("raw6", bytes(16), 58)]

@@ -34,16 +34,6 @@ class Assembler(Service):
         self._six: Reassembly = Reassembly(config.ip6frag_time, config.ip6frag_high_thresh)
         self.kept: bool = False  # the last fragment waits for the others
 
-    @property
-    def held(self) -> int:
-        """Bytes that the fragments of unfinished datagrams take."""
-        return self._four.held + self._six.held
-
-    @property
-    def datagrams(self) -> int:
-        """Unfinished ones."""
-        return len(self._four) + len(self._six)
-
     def take(self, fragment: IpPacket, now: int) -> IpPacket | None:
         """The whole datagram if nothing is missing any more. None: the fragment is `kept`, or dropped and counted."""
         self.kept = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netglass.host.demux import Demux
+from netglass.ip.raw import PingPort
 from netglass.tcp.connection import Connection
 from netglass.tcp.listener import Listener
 from netglass.tcp.state import TIME_WAIT
@@ -28,7 +29,7 @@ class SocketEntry:
     )
 
     def __init__(self, proto: str, local: bytes, local_port: int, remote: bytes, remote_port: int, state: str) -> None:
-        self.proto: str = proto  # "tcp", "tcp6", "udp", "udp6", "raw"
+        self.proto: str = proto  # "tcp", "tcp6", "udp", "udp6", "raw", "raw6", "icmp", "icmp6" (ping sockets)
         self.local: bytes = local  # b"": any address
         self.local_port: int = local_port
         self.remote: bytes = remote  # b"": anybody
@@ -59,7 +60,11 @@ def sockets(demux: Demux) -> list[SocketEntry]:
             found.append(entry)
     for protocol, raws in demux.raw.items():
         for raw in raws:
-            entry = SocketEntry("raw", raw.local, protocol, raw.remote, 0, "")
+            local = raw.local or (bytes(16) if raw.version == 6 else b"")
+            if isinstance(raw, PingPort):
+                entry = SocketEntry(_named("icmp", local), local, raw.ident, raw.remote, 0, "")
+            else:
+                entry = SocketEntry(_named("raw", local), local, protocol, raw.remote, 0, "")
             entry.recv_q = raw.queued
             found.append(entry)
     return found
