@@ -312,3 +312,16 @@ def test_router_config_is_copied_with_its_neighbour_settings():
     r, sw = net.router("r", config=config), net.switch("sw")
     net.cable(r, sw)
     assert r.ethernet().port.config.proxy_arp
+
+
+def test_a_router_on_a_stick_is_two_hops_in_a_ladder():
+    """What comes to a switch twice, before and after a router, is followed over both ways."""
+    net = Network()
+    sw, r, a, b = net.switch("sw"), net.router("r"), net.host("a"), net.host("b")
+    for host, vlan in ((a, 10), (b, 20), (r, 10), (r, 20)):
+        net.cable(host, sw, delay="1 ms", vlan=vlan)
+    trace = Recorder()
+    net.observe(trace)
+    answered(net, a, b)
+    ladder = Ladder.of(trace, hosts=["a", "r", "b"])
+    assert [(each.source, each.destination) for each in ladder.arrows() if each.kind == "syn"] == [(0, 1), (1, 2)]

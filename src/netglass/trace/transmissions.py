@@ -188,7 +188,7 @@ class _Joiner:
         source = carried.source
         for made in self.coming.get((source, carried.time), []):
             if made.packet.payload is carried.packet.payload or made.carried.frame is not None:
-                self.passing.setdefault((source, id(carried.packet.payload)), made)
+                self.passing[source, id(carried.packet.payload)] = made
 
     def _take_sent(self, host: str, packet: Packet, patient: bool = False) -> Sent | None:
         """`patient`: others may wait still, until a MAC is known."""
