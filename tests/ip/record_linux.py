@@ -56,8 +56,9 @@ def answers(device: int) -> list[str]:
         if not select.select([device], [], [], 0.01)[0]:
             continue
         packet = decode_packet(os.read(device, 65536))
-        own = isinstance(packet.payload, IcmpMessage) and packet.payload.version == 6
-        if packet.protocol != 2 and not (own and packet.payload.type in BY_ITSELF):
+        payload = packet.payload
+        by_itself = isinstance(payload, IcmpMessage) and payload.version == 6 and payload.type in BY_ITSELF
+        if packet.protocol != 2 and not by_itself:
             found.append(said(packet))
     return found
 
