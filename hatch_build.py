@@ -42,7 +42,8 @@ COMPILED = (
 )
 """The modules and packages of netglass that are compiled: the core and the lab, where the time goes.
 
-Left out for a reason: `errors` (children of OSError must be ordinary classes) and `build` (it knows both worlds)."""
+Left out for a reason: `errors` (children of OSError must be ordinary classes), `build` (it knows both worlds),
+`programs` (signals and its callers' frames must reach it; benchmarks/README.md says how little there is to gain)."""
 
 _SETUP = """
 import sys
