@@ -40,7 +40,9 @@ def run(rtt: str, size: int) -> Outcome:
 
     client.spawn(ask)
     net.run(until="10 s")
-    fragments = [each for each in trace.sent("client") if isinstance(each.packet, IpPacket) and is_fragment(each.packet)]
+    fragments = [
+        each for each in trace.sent("client") if isinstance(each.packet, IpPacket) and is_fragment(each.packet)
+    ]
     answers = list(asked.values())
     figures: dict[str, Any] = {
         "says": [each.says for each in answers],
