@@ -8,6 +8,7 @@ import asyncio
 import os
 import select
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -190,3 +191,54 @@ def test_a_fork_is_refused_and_a_socket_of_the_kernel_is_not(host: DriveHost):
         return ""
 
     assert netglass.run(host, leave).startswith("os.fork")
+
+
+# -- child processes
+
+
+def test_who_waits_for_a_child_lets_the_others_run(host: DriveHost):
+    def wait() -> tuple[int, int]:
+        ticks = 0
+
+        def tick() -> None:
+            nonlocal ticks
+            for _ in range(3):
+                time.sleep(0.01)
+                ticks += 1
+            stdin.close()
+
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        stdin = child.stdin
+        assert stdin is not None
+        thread = threading.Thread(target=tick)
+        thread.start()
+        code = child.wait()
+        seen = ticks
+        thread.join()
+        return code, seen
+
+    assert netglass.run(host, wait) == (0, 3)
+
+
+def test_a_child_is_talked_to_blocking_and_async(host: DriveHost):
+    async def through_cat() -> bytes:
+        child = await asyncio.create_subprocess_exec("cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return (await child.communicate(b"async"))[0]
+
+    def talk() -> tuple[bytes, bytes]:
+        blocking = subprocess.run(["cat"], input=b"blocking", capture_output=True, check=True)
+        return blocking.stdout, asyncio.run(through_cat())
+
+    assert netglass.run(host, talk) == (b"blocking", b"async")
+
+
+def test_who_reads_a_pipe_lets_the_others_run(host: DriveHost):
+    read_end, write_end = os.pipe()
+
+    def read() -> bytes:
+        threading.Timer(0.02, os.write, (write_end, b"late")).start()
+        return os.read(read_end, 10)
+
+    assert netglass.run(host, read) == b"late"
+    os.close(read_end)
+    os.close(write_end)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from netglass.errnos import EAGAIN, EBADF, EINVAL, ESPIPE
-from netglass.programs import descriptors, transfer
+from netglass.programs import children, descriptors, transfer
 from netglass.programs.descriptors import FIRST, Descriptors, Found, active, checked, fail, number_of
 from netglass.programs.socket import scatter
 from netglass.programs.transfer import NO_TIMEOUT, frozen
@@ -68,6 +68,7 @@ def _send(run: Descriptors, number: int, data: bytes) -> int:
 
 def read(fd: int, length: int, /) -> Any:
     if not _ours(fd):
+        children.wait_to_read(fd)
         return REAL["read"](fd, length)
     return _receive(active(), fd, length) if length >= 0 else fail(-EINVAL)
 

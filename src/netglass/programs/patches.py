@@ -14,6 +14,7 @@ from types import CellType, FunctionType, ModuleType
 from typing import Any, Final, NamedTuple, cast
 
 _MISSING: Final = object()
+_OWN: Final = ("netglass.programs", "netglass.link", "netglass.drive")  # who carries the programs keeps the real things
 
 
 class Patch(NamedTuple):
@@ -77,7 +78,7 @@ class Aliases:
 
     def _search(self, name: str, module: ModuleType) -> list[Spot]:
         spots: list[Spot] = []
-        if name.startswith("netglass.programs") or not hasattr(module, "__dict__"):
+        if name.startswith(_OWN) or not hasattr(module, "__dict__"):
             return spots
         wanted = self._wanted
         for key, value in list(vars(module).items()):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netglass.programs import (
     chance,
+    children,
     clock,
     current,
     dates,
@@ -217,7 +218,10 @@ class Session:
 def table(kernel: Kernel, allow: frozenset[str]) -> list[Patch]:
     """Everything that this run replaces."""
     found = [*threads.patches(), *fence.patches(allow), *module_locks.patches()]
-    found += clock.patches_in_real_time() if kernel.real_time else [*clock.patches(), *chance.patches()]
+    if kernel.real_time:
+        found += [*clock.patches_in_real_time(), *children.patches()]
+    else:
+        found += [*clock.patches(), *chance.patches()]
     for name in MODULES:
         found.extend(import_module(f"netglass.programs.{name}").patches(kernel))
     return found

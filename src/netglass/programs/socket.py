@@ -7,8 +7,10 @@ opened: it has descriptor -1, for ever.
 
 from __future__ import annotations
 
+import _socket
 import os
 import socket as standard
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -40,6 +42,9 @@ _PATH_MAX: Final = 108  # sockaddr_un's, with the 0 at the end of a path
 _LEFT_OUT: Final[Any] = object()
 
 Ancillary = list[tuple[int, int, bytes]]
+
+
+RealSocket: Final = standard.socket
 
 
 class LabSocket(standard.socket):
@@ -513,6 +518,8 @@ def timeout_of(value: Any) -> int:
 def socketpair(family: int | None = None, type: int = standard.SOCK_STREAM, proto: int = 0) -> Any:  # noqa: A002
     """Two connected sockets of one host. They need no network: no TCP is spoken between them."""
     run = active()
+    if run.kernel.real_time and sys._getframe(1).f_globals.get("__name__") == "asyncio.unix_events":
+        return tuple([RealSocket(fileno=end.detach()) for end in _socket.socketpair()])  # for a subprocess
     if family is None:
         family = AF_UNIX
     if family != AF_UNIX:
