@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -200,7 +200,7 @@ def test_who_waits_for_a_child_lets_the_others_run(host: DriveHost):
     def wait() -> tuple[int, int]:
         ticks = 0
 
-        def tick() -> None:
+        def tick(stdin: IO[bytes]) -> None:
             nonlocal ticks
             for _ in range(3):
                 time.sleep(0.01)
@@ -208,9 +208,8 @@ def test_who_waits_for_a_child_lets_the_others_run(host: DriveHost):
             stdin.close()
 
         child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
-        stdin = child.stdin
-        assert stdin is not None
-        thread = threading.Thread(target=tick)
+        assert child.stdin is not None
+        thread = threading.Thread(target=tick, args=(child.stdin,))
         thread.start()
         code = child.wait()
         seen = ticks
