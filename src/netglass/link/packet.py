@@ -27,17 +27,18 @@ _PACKET_IGNORE_OUTGOING: Final = 23
 
 
 class Packet(Device):
-    """The device `name`, which must exist, under our host; its MAC address is ours. `offload`: segments of up to 64 KiB
-    and checksums that the kernel finishes (PACKET_VNET_HDR), if it can."""
+    """The device `name`, which must exist, under our host; its MAC address is ours. `offload`: we send segments of up
+    to 64 KiB for the kernel to cut. Checksums are left to it in any case, if it takes them (PACKET_VNET_HDR): what another
+    stack on this machine sends has none, and without that header nobody could tell."""
 
     __slots__ = ()
 
     def __init__(self, name: str, offload: bool = True) -> None:
-        descriptor, vnet, mac = open_socket(name, offload)
-        super().__init__(descriptor, name, mtu_of(name), LARGEST_PACKET if vnet else 0, mac, vnet)
+        descriptor, vnet, mac = open_socket(name)
+        super().__init__(descriptor, name, mtu_of(name), LARGEST_PACKET if vnet and offload else 0, mac, vnet)
 
 
-def open_socket(name: str, offload: bool) -> tuple[int, bool, bytes]:
+def open_socket(name: str) -> tuple[int, bool, bytes]:
     """(descriptor, whether frames have the vnet header, the device's MAC address)."""
     try:
         opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
@@ -47,7 +48,7 @@ def open_socket(name: str, offload: bool) -> tuple[int, bool, bytes]:
     with opened:
         try:
             opened.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-            vnet = offload and _set_vnet(opened)
+            vnet = _set_vnet(opened)
             opened.bind((name, _ETH_P_ALL))
             answer = fcntl.ioctl(opened, _SIOCGIFHWADDR, struct.pack("16s24x", name.encode()))
         except OSError as error:
