@@ -9,7 +9,7 @@ from netglass.host.config import HostConfig
 from netglass.tcp.config import TcpSettings
 from netglass.wire.address import parse
 from netglass.wire.arp import REPLY, REQUEST, REVERSE_REPLY, REVERSE_REQUEST, ArpMessage
-from netglass.wire.ethernet import BROADCAST_MAC, NO_MAC
+from netglass.wire.ethernet import BROADCAST_MAC, NO_MAC, EthernetFrame, group_mac
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import ICMP, IpPacket
 from tests.neighbor.bench import HOST, OURS, PEER, ROUTER, THEIRS, THIEF, Bench
@@ -312,3 +312,84 @@ def test_rarp_client_and_server() -> None:
     server.inject(ArpMessage(REVERSE_REQUEST, THIEF, bytes(4), THIEF, bytes(4)), THIEF, BROADCAST_MAC)
     server.expect_nothing()
     assert server.counted("rarp-unknown-mac") == 1
+
+
+def test_a_router_tells_the_sender_that_nobody_is_there() -> None:
+    config = HostConfig()
+    config.forwarding = True
+    bench = Bench(config)
+    far = parse("192.0.2.7")
+    bench.answer(ROUTER)
+    bench.inject(IpPacket(far, parse("10.0.0.99"), ICMP, IcmpMessage(4, 8, 0), 64))
+    bench.pass_time(2.5)
+    assert len(bench.out()) == 3
+    bench.pass_time(1)
+    bench.answer(ROUTER)
+    bench.expect("to all: ARP who has 10.0.0.254? tell 10.0.0.1", "to them: ICMP host unreachable")
+
+
+def test_frames_with_another_tag_are_not_for_us() -> None:
+    bench = Bench()
+    bench.ethernet.port.tag = 10
+    question = ArpMessage(REQUEST, THEIRS, PEER, NO_MAC, HOST)
+    for tag in (-1, 0, 20):
+        bench.host.receive_ethernet(EthernetFrame(BROADCAST_MAC, THEIRS, question, tag=tag), bench.eth0, 0)
+    bench.expect_nothing()
+    bench.host.receive_ethernet(EthernetFrame(BROADCAST_MAC, THEIRS, question, tag=10), bench.eth0, 0)
+    (answer,) = bench.out()
+    assert answer.vlan == 10
+
+
+def test_the_card_lets_in_what_is_for_it() -> None:
+    bench = Bench()
+    ping = IpPacket(PEER, HOST, ICMP, IcmpMessage(4, 8, 0))
+    bench.inject(ping, to=THIEF)
+    bench.expect_nothing()
+    assert bench.counted("ethernet-not-for-us") == 1
+    bench.ethernet.promiscuous = True
+    bench.inject(ping, to=THIEF)
+    assert len(bench.out()) == 1
+    bench.ethernet.promiscuous = False
+    bench.ethernet.all_multicast = False
+    group = parse("224.0.0.100")
+    bench.inject(IpPacket(PEER, group, ICMP, IcmpMessage(4, 8, 0)), to=group_mac(group))
+    assert bench.counted("ethernet-not-for-us") == 2
+    bench.ethernet.join(group)
+    bench.ethernet.join(group)
+    bench.ethernet.leave(group)
+    bench.inject(IpPacket(PEER, group, ICMP, IcmpMessage(4, 8, 0)), to=group_mac(group))
+    assert bench.counted("ethernet-not-for-us") == 2
+    bench.ethernet.leave(group)
+    assert bench.ethernet.groups == {}
+
+
+def test_a_strange_frame_is_counted() -> None:
+    bench = Bench()
+    bench.host.receive_ethernet(EthernetFrame(OURS, THEIRS, b"LLDP", 0x88CC), bench.eth0, 0)
+    bench.host.receive_ethernet(EthernetFrame(OURS, THEIRS, b"\x99 no packet", 0x0800), bench.eth0, 0)
+    bench.host.receive_frame(b"short", bench.eth0, 0)
+    assert bench.counted("ethernet-unknown-type") == bench.counted("ip-version") == bench.counted("ethernet-short") == 1
+
+
+def test_a_mac_that_is_none_is_told() -> None:
+    bench = Bench()
+    for mac in (BROADCAST_MAC, NO_MAC, b"12345"):
+        with pytest.raises(MisuseError, match="MAC"):
+            bench.host.add_ethernet(mac.hex(), mac)
+    plain = bench.host.add_interface("plain")
+    with pytest.raises(MisuseError, match="add_ethernet"):
+        bench.host.receive_ethernet(EthernetFrame(OURS, THEIRS, b"x", 1), plain, 0)
+    with pytest.raises(MisuseError, match="add_ethernet"):
+        bench.host.start_dhcp(plain, 0)
+
+
+def test_an_address_that_is_taken_away_is_not_answered_for() -> None:
+    bench = Bench()
+    assert bench.host.remove_address(bench.eth0, HOST)
+    assert not bench.host.remove_address(bench.eth0, HOST)
+    bench.ask()
+    bench.expect_nothing()
+    assert bench.host.source_for(PEER, 0) == b""
+    bench.host.add_address(bench.eth0, HOST, 24)
+    bench.ask()
+    assert len(bench.out()) == 1
