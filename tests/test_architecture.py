@@ -65,7 +65,8 @@ LAYERS: Final[dict[str, Layer]] = {
     "explore": Layer(TOOLS, "exhaustive search over labs"),
     "packetdrill": Layer(TOOLS, "scripts over sockets and the lab"),
     "wirelab": Layer(TOOLS, "a real-time lab over devices"),
-    "cli": Layer(DOORS, "thin functions over the public API"),
+    "tools": Layer(frozenset(), "ordinary programs: they run on a device, in a lab, and on the machine's own sockets"),
+    "cli": Layer(DOORS | {"tools"}, "thin functions over the public API"),
     "pytest_plugin": Layer(DOORS, "thin functions over the public API"),
     "__main__": Layer(frozenset({"cli"}), "python -m netglass is the command"),
 }

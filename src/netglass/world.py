@@ -34,14 +34,14 @@ class World(ABC):
         """For a waker: `wait` returns after the event that is happening."""
         raise NotImplementedError
 
+    def breathe(self) -> None:
+        """For whoever begins, or keeps the processor: let what has happened meanwhile take effect, without waiting."""
+        return
+
     # What only a world in real time has. In virtual time nothing happens by itself, and no file can become ready.
 
     def in_real_time(self) -> bool:
         return False
-
-    def breathe(self) -> None:
-        """For whoever keeps the processor: let what has happened meanwhile take effect, without waiting."""
-        return
 
     def watch(self, descriptor: int, waker: Waker) -> bool:
         """Wakes `waker` whenever a file of the operating system becomes readable or writable. False if such a file is

@@ -330,6 +330,13 @@ class Network(World):
     def now(self) -> int:
         return self._scene.agenda.now
 
+    def deadline(self) -> int:
+        """When the next thing happens; NEVER if nothing is left to happen. For whoever lets time pass by a clock."""
+        agenda = self._scene.agenda
+        if agenda.ready:
+            return agenda.now
+        return agenda.heap[0][0] if agenda.heap else NEVER
+
     def run(self, until: int | str | None = None, expect_errors: bool = False) -> None:
         """Lets everything happen up to the virtual time `until`, that moment included; without one, until nothing is
         left to happen.
@@ -377,6 +384,9 @@ class Network(World):
     def run_next(self) -> bool:
         self.catch_up()
         return self._step(NEVER, False)
+
+    def breathe(self) -> None:
+        self.catch_up()
 
     def wait(self, deadline: int) -> None:
         self._interrupted = False

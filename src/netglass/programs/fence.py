@@ -94,9 +94,10 @@ class Customs:
 _CUSTOMS: Final[Any] = Customs()
 
 
-def _judge(event: str, args: tuple[Any, ...]) -> None:
-    if event in REFUSED and event not in _allowed and current.kernel() is not None:
-        raise Refused(_told(f"{event}{_shown(args)}", REFUSED[event], event))
+def _judge(event: str, args: tuple[Any, ...], refused: dict[str, str] = REFUSED) -> None:
+    # The hook outlives the names of this module, which the interpreter sets to None at its end.
+    if event in refused and event not in _allowed and current.kernel() is not None:
+        raise Refused(_told(f"{event}{_shown(args)}", refused[event], event))
 
 
 def _told(call: str, advice: str, name: str) -> str:

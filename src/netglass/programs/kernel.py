@@ -183,6 +183,7 @@ class Kernel:
         for task, call in self._unstarted:
             self._start_thread(task, call)
         self._unstarted.clear()
+        self.world.breathe()  # the first call of all may ask for a route
 
     # -- who
 
