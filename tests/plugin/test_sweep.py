@@ -170,6 +170,27 @@ def test_datagrams_are_lost_too(pytester):
     )
 
 
+def test_frames_are_lost_too(pytester):
+    source = """
+    def test_neighbours(net):
+        client, server = net.host("client"), net.host("server")
+        net.cable(client, server, delay="20 ms", ethernet=True)
+        server.spawn(serve)
+        asking = client.spawn(ask)
+        net.run("900 ms")
+        assert asking.done
+    """
+    result = run(pytester, HELLO + dedent(source), "--netglass-sweep-by=drop")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "--- drop arp: client -> server ARP who has 10.0.0.2? *",
+            "--- drop arp nth 2: server -> client ARP 10.0.0.2 is at *",
+        ]
+    )
+    result.stdout.no_fnmatch_line("All traceback entries are hidden*")
+
+
 def test_a_test_that_is_not_the_same_each_time_is_told_so(pytester):
     source = """
     runs = []

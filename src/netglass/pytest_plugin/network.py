@@ -14,6 +14,7 @@ from netglass.network.match import Sightings
 from netglass.pytest_plugin.marks import CABLE_OPTIONS
 from netglass.rng import Rng
 from netglass.trace.recorder import Recorder
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.ip import IpPacket
 
 
@@ -83,7 +84,7 @@ def planned_fault(text: str) -> tuple[str, Fault]:
 class Passed(NamedTuple):
     """One packet that passed a cable, and how a fault in that place can name it: the `nth` that `matcher` selects."""
 
-    packet: IpPacket
+    packet: IpPacket | EthernetFrame
     matcher: str
     nth: int
 
@@ -107,7 +108,12 @@ class Census(Fault):
             self._count(packet, "match.icmp")
         return PASS
 
-    def _count(self, packet: IpPacket, matcher: str) -> None:
+    def judge_frame(self, frame: EthernetFrame, now: int, rng: Rng) -> Verdict:
+        if match.arp.matches_frame(frame, self._sightings.look_frame(frame)):
+            self._count(frame, "match.arp")
+        return PASS
+
+    def _count(self, packet: IpPacket | EthernetFrame, matcher: str) -> None:
         nth = self._counts.get(matcher, 0) + 1
         self._counts[matcher] = nth
         self.passed.append(Passed(packet, matcher, nth))

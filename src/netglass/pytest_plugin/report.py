@@ -48,6 +48,8 @@ def drawn(net: ObservedNetwork) -> str:
         return Ladder.of(net.trace).text(width=width()).rstrip()
     except MisuseError as error:
         return f"no ladder: {error}"
+    except Exception:
+        return f"no ladder:\n{traceback.format_exc()}"  # which must not end the whole session
 
 
 def failure_text(item: pytest.Item, run: Run, net: ObservedNetwork) -> str:
@@ -82,7 +84,7 @@ def test_of(item: pytest.Item) -> str:
 def hide_insides() -> None:
     """In a traceback a call of ours is one line, as a system call is: pytest leaves out what lies below."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("netglass."):
+        if name.startswith("netglass.") and not name.startswith("netglass.pytest_plugin"):
             vars(module).setdefault("__tracebackhide__", is_no_bug)
 
 

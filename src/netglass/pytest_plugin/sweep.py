@@ -21,6 +21,7 @@ from netglass.pytest_plugin.run import RUN, SWEEP, Run
 from netglass.times import duration
 from netglass.trace.describe import arrow_words
 from netglass.trace.transmissions import Transmission
+from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.ip import IpPacket
 from netglass.wire.tcp import RST, TcpSegment
 
@@ -139,7 +140,7 @@ def trials_of(net: ObservedNetwork, kinds: list[Kind]) -> list[Trial]:
     return found
 
 
-def can(kind: Kind, packet: IpPacket) -> bool:
+def can(kind: Kind, packet: IpPacket | EthernetFrame) -> bool:
     """A reset needs a segment, and one that is none itself."""
     return kind.verb != "reset" or (isinstance(packet.payload, TcpSegment) and not packet.payload.flags & RST)
 

@@ -221,14 +221,12 @@ class Recorder(Probe):
         return list(found)
 
     def switches(self) -> list[str]:
-        """Those of `hosts` that frames went through without being sent or received there."""
-        ends: dict[str, None] = {}
-        for each in self.events:
-            if isinstance(each, Carried) and each.ethernet is not None:
-                ends[each.source] = None
-                ends[each.destination] = None
+        """Those of `hosts` that frames came from though they sent none."""
+        sources = dict.fromkeys(
+            [each.source for each in self.events if isinstance(each, Carried) and each.ethernet is not None]
+        )
         heard = {each.host for each in self.events if isinstance(each, (Sent, Received))}
-        return [name for name in ends if name not in heard]
+        return [name for name in sources if name not in heard]
 
     def flows(self, host: str) -> list[Flow]:
         """The host's connections, in the order in which they were first heard of."""
