@@ -332,11 +332,10 @@ def is_dunder_all(node: ast.Assign) -> bool:
 def compiled_modules(modules: list[Module]) -> list[Module]:
     """Those that hatch_build.py compiles."""
     tree = ast.parse((PACKAGE.parent.parent / "hatch_build.py").read_text(encoding="utf-8"))
-    values = [
-        node.value for node in tree.body if isinstance(node, ast.Assign) and "COMPILED" in ast.dump(node.targets[0])
-    ]
-    names = ast.literal_eval(values[0])
-    return [each for each in modules if each.layer in names and not each.is_package]
+    tables = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    names = ast.literal_eval(tables["COMPILED"])
+    left_out = [path.removesuffix(".py").replace("/", ".") for path in ast.literal_eval(tables["INTERPRETED"])]
+    return [each for each in modules if each.layer in names and not each.is_package and each.name not in left_out]
 
 
 def compile_violations(source: Module) -> list[str]:

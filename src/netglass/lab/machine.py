@@ -4,6 +4,7 @@ all its timers."""
 from __future__ import annotations
 
 from netglass import errnos
+from netglass.build import mypyc_attr
 from netglass.host.host import Host
 from netglass.host.interface import Interface
 from netglass.lab.agenda import Agenda, Target
@@ -16,6 +17,7 @@ from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.ip import IpPacket
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Port(Plug):
     """Where a cable is plugged into a machine."""
 

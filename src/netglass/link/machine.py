@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, ParamSpec, TypeVar
 
 from netglass.errors import LinkError, MisuseError
 from netglass.wire.address import network_of, parse, text
@@ -50,24 +50,42 @@ class Changes:
     def up(self, name: str) -> None:
         """Lets packets through `name`."""
         with _iproute() as netlink:
-            index, flags, _ = _device(netlink, name)
-            if not flags & 1:
-                _ask(name, netlink.link, "set", index=index, state="up")
-                self._back.append((_link, {"index": index, "state": "down"}))
+            device = _device(netlink, name)
+            if not device.is_up:
+                _ask(name, netlink.link, "set", index=device.number, state="up")
+                self._back.append((_link, {"index": device.number, "state": "down"}))
 
     def mtu(self, name: str, size: int) -> None:
         """The longest IP packet that the kernel sends into `name`."""
         with _iproute() as netlink:
-            index, _, before = _device(netlink, name)
-            _ask(f"{name}: MTU {size}", netlink.link, "set", index=index, mtu=size)
-            self._back.append((_link, {"index": index, "mtu": before}))
+            device = _device(netlink, name)
+            _ask(f"{name}: MTU {size}", netlink.link, "set", index=device.number, mtu=size)
+            self._back.append((_link, {"index": device.number, "mtu": device.mtu}))
+
+    def queue(self, name: str, packets: int) -> None:
+        """How many packets wait in `name` for whoever reads them."""
+        with _iproute() as netlink:
+            device = _device(netlink, name)
+            _ask(f"{name}: queue of {packets}", netlink.link, "set", index=device.number, txqlen=packets)
+            self._back.append((_link, {"index": device.number, "txqlen": device.queue}))
+
+    def without_link_local(self, name: str) -> None:
+        """IPv6 gives `name` no address by itself when it comes up (so it asks for no routers either)."""
+        with _iproute() as netlink:
+            index = _device(netlink, name).number
+            family = {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", 1)]})]}
+            _ask(f"{name}: no link-local address", netlink.link, "set", index=index, IFLA_AF_SPEC=family)
 
     def address(self, name: str, address: str) -> None:
         """Gives `name` an address with its prefix, "10.83.0.1/24": the rest of that network is reached through it. One
         that it has already stays when all else is taken back."""
         packed, prefix = _with_prefix(address)
         with _iproute() as netlink:
-            what: dict[str, object] = {"index": _device(netlink, name)[0], "address": text(packed), "prefixlen": prefix}
+            what: dict[str, object] = {
+                "index": _device(netlink, name).number,
+                "address": text(packed),
+                "prefixlen": prefix,
+            }
             what["family"] = RTNL_INET[len(packed)]
             if _ask(f"{name}: {address}", netlink.addr, "add", **what):
                 self._back.append((_address, what))
@@ -77,7 +95,7 @@ class Changes:
         one."""
         packed, prefix = _with_prefix(network)
         with _iproute() as netlink:
-            what: dict[str, object] = {"oif": _device(netlink, name)[0]}
+            what: dict[str, object] = {"oif": _device(netlink, name).number}
             what["dst"] = f"{text(network_of(packed, prefix))}/{prefix}"
             what["family"] = RTNL_INET[len(packed)]
             if via:
@@ -134,11 +152,27 @@ def _iproute() -> IPRoute:
     return IPRoute()
 
 
-def _device(netlink: IPRoute, name: str) -> tuple[int, int, int]:
-    """(index, flags, MTU)."""
+class Device(NamedTuple):
+    """What the kernel says about one."""
+
+    number: int  # the index that it goes by
+    is_up: bool
+    mtu: int
+    queue: int  # packets that may wait for whoever reads them
+    unread: int  # packets that were lost because the queue was full
+
+
+def device(name: str) -> Device:
+    with _iproute() as netlink:
+        return _device(netlink, name)
+
+
+def _device(netlink: IPRoute, name: str) -> Device:
     for message in netlink.get_links():
         if message.get_attr("IFLA_IFNAME") == name:
-            return int(message["index"]), int(message["flags"]), int(message.get_attr("IFLA_MTU"))
+            mtu, queue = int(message.get_attr("IFLA_MTU")), int(message.get_attr("IFLA_TXQLEN"))
+            unread = int(message.get_attr("IFLA_STATS64")["tx_dropped"])
+            return Device(int(message["index"]), bool(message["flags"] & 1), mtu, queue, unread)
     raise LinkError(errno.ENODEV, f"{name}: there is no such device in this network namespace")
 
 
@@ -225,6 +259,11 @@ class Namespace:
             raise MisuseError("this namespace was closed")
         return _in_thread(_call_inside, self._descriptor, lambda: function(*args, **kwargs))
 
+    def processes(self) -> list[int]:
+        """The ids of those that are in it, as far as this user may see."""
+        own = os.fstat(self._descriptor).st_ino
+        return [number for number in _running() if _namespace_of(number) == own]
+
     def close(self) -> None:
         """Lets it go. A second call does nothing."""
         if self._descriptor >= 0:
@@ -238,6 +277,18 @@ class Namespace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _running() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+
+
+def _namespace_of(process: int) -> int:
+    """0 if it has ended, or is another user's."""
+    try:
+        return os.stat(f"/proc/{process}/ns/net").st_ino
+    except OSError:
+        return 0
 
 
 def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
