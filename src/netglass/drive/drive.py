@@ -79,6 +79,11 @@ class DriveHost(Place):
                 return name
         return ""
 
+    def tell_tls_secrets(self, lines: str) -> None:
+        probe = self.core.probe
+        if probe is not None:
+            probe.tls_secrets(self.name, lines, self._drive.now())
+
     def note(self, subject: str, text: str) -> None:
         probe = self.core.probe
         if probe is not None:
