@@ -183,3 +183,7 @@ def test_what_a_message_means() -> None:
     assert ArpMessage(REQUEST, ONE, A, NO_MAC, A).announcement
     assert not ASK.probe
     assert not ASK.announcement
+
+
+def test_a_type_of_zero_is_survived() -> None:
+    assert decode_frame(ONE + TWO + b"\0\0" + b"what").type == 0

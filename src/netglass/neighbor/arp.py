@@ -51,7 +51,7 @@ class Arp:
 
     def _send(self, destination: bytes, message: ArpMessage, now: int) -> None:
         port = self._port
-        port.send_own(EthernetFrame(destination, port.mac, message, 0, port.tag), now)
+        port.send_own(EthernetFrame(destination, port.mac, message, tag=port.tag), now)
 
     # -- hearing
 

@@ -132,7 +132,7 @@ class Detector:
 
     def _say(self, message: ArpMessage, now: int) -> None:
         port = self._port
-        port.send_own(EthernetFrame(BROADCAST_MAC, port.mac, message, 0, port.tag), now)
+        port.send_own(EthernetFrame(BROADCAST_MAC, port.mac, message, tag=port.tag), now)
 
     def _finish(self, candidate: Candidate, now: int) -> None:
         if not candidate.ready:

@@ -13,7 +13,7 @@ from netglass.neighbor.config import NeighborConfig
 from netglass.probe import Probe
 from netglass.rng import Rng
 from netglass.wire.address import is_multicast, text
-from netglass.wire.ethernet import UNTAGGED, EthernetFrame, group_mac, is_group_mac, mac_text
+from netglass.wire.ethernet import TOLD_BY_PAYLOAD, UNTAGGED, EthernetFrame, group_mac, is_group_mac, mac_text
 from netglass.wire.icmp import IcmpMessage
 from netglass.wire.ip import ICMPV6, IpPacket
 
@@ -129,7 +129,7 @@ class EthernetPort:
 
     def send(self, packet: IpPacket, mac: bytes) -> None:
         """An IP packet that the probe has been told of."""
-        self.out.append((self.index, EthernetFrame(mac, self.mac, packet, 0, self.tag)))
+        self.out.append((self.index, EthernetFrame(mac, self.mac, packet, TOLD_BY_PAYLOAD, self.tag)))
 
     def send_own(self, frame: EthernetFrame, now: int) -> None:
         """A frame without an IP packet."""

@@ -284,12 +284,12 @@ def _judge(fault: Fault, unit: Unit, now: int, rng: Rng) -> Verdict:
 
 def _replaced(unit: Unit, packet: IpPacket) -> Unit:
     """`packet` in the place of `unit`, or of what is in it."""
-    return packet if isinstance(unit, IpPacket) else EthernetFrame(unit.destination, unit.source, packet, 0, unit.tag)
+    return packet if isinstance(unit, IpPacket) else EthernetFrame(unit.destination, unit.source, packet, tag=unit.tag)
 
 
 def _backwards(unit: Unit, answer: IpPacket) -> Unit:
     """`answer` on its way to where `unit` came from."""
-    return answer if isinstance(unit, IpPacket) else EthernetFrame(unit.source, unit.destination, answer, 0, unit.tag)
+    return answer if isinstance(unit, IpPacket) else EthernetFrame(unit.source, unit.destination, answer, tag=unit.tag)
 
 
 def _frame_after(verdict: Verdict, frame: bytes | None) -> bytes | None:

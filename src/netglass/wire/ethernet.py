@@ -28,6 +28,7 @@ IPV6: Final = 0x86DD
 ETHERNET_HEADER: Final = 14
 VLAN_TAG: Final = 4
 UNTAGGED: Final = -1
+TOLD_BY_PAYLOAD: Final = -1
 BROADCAST_MAC: Final = b"\xff\xff\xff\xff\xff\xff"
 NO_MAC: Final = bytes(6)
 """What ARP says where a MAC address is not known; nobody's address."""
@@ -49,14 +50,14 @@ class EthernetFrame:
         destination: bytes,
         source: bytes,
         payload: FramePayload,
-        type: int = 0,  # noqa: A002  the standard's name
+        type: int = TOLD_BY_PAYLOAD,  # noqa: A002  the standard's name
         tag: int = UNTAGGED,
         size: int = 0,
     ) -> None:
         self.destination: bytes = destination
         self.source: bytes = source
         self.payload: FramePayload = payload
-        self.type: int = type or type_of(payload)
+        self.type: int = type_of(payload) if type < 0 else type  # 0 is none, but may come over the wire
         self.tag: int = tag  # UNTAGGED, or the 16 bits of 802.1Q: priority (3), drop eligible (1), VLAN (12)
         self.size: int = size or ETHERNET_HEADER + (VLAN_TAG if tag >= 0 else 0) + payload_size(payload)
 
