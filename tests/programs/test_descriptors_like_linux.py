@@ -2,6 +2,7 @@
 
 import array
 import os
+import select
 import socket
 import tempfile
 import threading
@@ -244,3 +245,31 @@ def test_splice_waits_until_the_pipe_has_room():
             return story
 
     assert both(program) == [6, b"behind"]
+
+
+def test_polling_a_file_that_was_closed():
+    def program():
+        with tempfile.TemporaryFile() as file:
+            poll = select.poll()
+            poll.register(file)
+            number = file.fileno()
+            before = [(found == number, bits) for found, bits in poll.poll()]
+        return before, [(found == number, bits) for found, bits in poll.poll(0)]
+
+    both(program)
+
+
+def test_any_time_below_zero_is_for_ever():
+    def program():
+        reader, writer = os.pipe()
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        story = []
+        for milliseconds in (-1, -0.1, -1e-100):
+            threading.Timer(0.01, os.write, (writer, b"x")).start()
+            story += [len(poll.poll(milliseconds)), os.read(reader, 10)]
+        os.close(reader)
+        os.close(writer)
+        return story
+
+    assert both(program) == [1, b"x"] * 3

@@ -108,9 +108,9 @@ def _deadline(run: Descriptors, timeout: Any, unit: int, grain: int) -> int:
         if not hasattr(timeout, "__index__"):
             raise TypeError("timeout must be a real number or None")
         timeout = timeout.__index__()
-    length = nanoseconds(timeout, unit)
-    if length < 0:
+    if timeout < 0:
         return NEVER
+    length = nanoseconds(timeout, unit)
     return run.now() + -(-length // grain) * grain
 
 
@@ -161,6 +161,16 @@ def _entry(run: Descriptors, number: int, events: int) -> _Entry:
     return _Entry(number, events, run.require(number).description)
 
 
+def _is_open(run: Descriptors, number: int) -> bool:
+    if number >= FIRST:
+        return run.find(number) is not None
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
 # -- poll
 
 
@@ -198,7 +208,7 @@ class poll:  # noqa: N801 - its name in the module
         entries: list[_Entry] = []
         invalid: list[tuple[int, int]] = []
         for number, events in self._events.items():
-            if number >= FIRST and run.find(number) is None:
+            if not _is_open(run, number):
                 invalid.append((number, POLLNVAL))
             else:
                 entries.append(_entry(run, number, events))
