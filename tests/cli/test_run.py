@@ -80,6 +80,19 @@ def test_a_lab_file_with_two_programs(place):
     assert "no host is called 'nobody'; there are client, server" in other.stderr
 
 
+def test_a_lab_file_with_a_switch(tmp_path):
+    path = tmp_path / "lab.toml"
+    path.write_text(
+        '[hosts.a]\n[hosts.b]\naddresses = ["dhcp"]\n[switches.office]\nageing = "10 s"\n'
+        '[[cables]]\nbetween = ["a", "office"]\nvlan = 10\n[[cables]]\nbetween = ["office", "b"]\nvlan = 10\n'
+    )
+    net = lab_file.read(path).network
+    (office,) = net.switches
+    assert [plug.port.vlan for plug in office.plugs] == [10, 10]
+    assert [host.mac for host in net.hosts] == ["02:00:00:00:01:00", "02:00:00:00:02:00"]
+    assert [host.asks for host in net.hosts] == [frozenset(), {"dhcp"}]
+
+
 def test_a_lab_file_names_a_host_s_dns_servers(tmp_path):
     path = tmp_path / "lab.toml"
     path.write_text('[hosts.a]\nresolver = ["10.0.0.53", "10.0.0.54"]\n[hosts.b]\nresolver = "::1"\n[hosts.c]\n')
@@ -95,6 +108,7 @@ def test_a_lab_file_names_a_host_s_dns_servers(tmp_path):
         ("[hosts.a]\nrum = 1", "host a has no rum"),
         ('[hosts.a]\nresolver = "ns.test"', "ns.test"),
         ('[hosts.a]\n[[cables]]\nbetween = ["a"]', "between two hosts"),
+        ("[switches.s]\nports = 8", "switch s has no ports; there are ageing, stp, table_limit"),
         ('[hosts.a]\n[hosts.b]\n[[cables]]\nbetween = ["a", "b"]\nfaults = ["drop(sin)"]', "is no fault"),
         ('[hosts.a]\n[hosts.b]\n[[cables]]\nbetween = ["a", "b"]\nfaults = ["syn"]', "is no fault"),
     ],

@@ -23,6 +23,8 @@
     [[cables]]
     between = ["middle", "server"]
 
+    [switches.office]                # its cables carry Ethernet frames; vlan = 10 and trunk = [10, 20] are a cable's
+
 Faults are written as in Python, with the names of `netglass.faults` and `netglass.match`. Scripts are found beside the
 file.
 """
@@ -46,8 +48,10 @@ from netglass.sockets.resolver import Resolver
 HOST_KEYS: Final = frozenset({"addresses", "resolver", "router", "run", "serve"})
 CABLE_KEYS: Final = frozenset(
     {"between", "delay", "rate", "queue", "mtu", "jitter", "loss", "reorder", "faults", "offload"}
+    | {"ethernet", "vlan", "trunk"}
 )
-TOP_KEYS: Final = frozenset({"seed", "hosts", "cables"})
+SWITCH_KEYS: Final = frozenset({"ageing", "table_limit", "stp"})
+TOP_KEYS: Final = frozenset({"seed", "hosts", "switches", "cables"})
 
 _NAMES: Final[dict[str, object]] = {
     name: value
@@ -100,6 +104,9 @@ def build(table: Mapping[str, Any], directory: Path, seed: int | None = None) ->
         for key in ("serve", "run"):
             lines = texts(about, key)
             programs.extend(Program(host, shlex.split(line), key == "serve", directory) for line in lines)
+    for name, about in table.get("switches", {}).items():
+        check_keys(f"switch {name}", about, SWITCH_KEYS)
+        net.switch(name, **about)
     for about in table.get("cables", []):
         check_keys("a cable", about, CABLE_KEYS)
         options = {key: value for key, value in about.items() if key != "between"}
