@@ -335,3 +335,9 @@ def test_a_host_that_talks_to_itself():
     assert ladder.text().count("◄") == 9  # the RST too
     assert ladder.svg().count("<polyline") == 8
     assert Ladder.of(trace, flow=turned[0].first.flow).text().count("►") == 8
+
+
+def test_one_column_has_no_arrows_and_tells_what_happened_there():
+    ladder = Ladder.of(two_losses(), hosts=["client"])
+    assert ladder.arrows() == []
+    assert "SYN-SENT" in ladder.text()

@@ -97,8 +97,8 @@ class Assembly:
         further = [] if last.lost else onward.get(id(last), [])
         if further:
             return [arrow for each in further for arrow in self._follow([*hops, each], onward)]
-        if not last.lost and not last.drops:
-            # To a host that is not drawn, and not on its way to one that is.
+        if (not last.lost and not last.drops) or len(self.hosts) == 1:
+            # To a host that is not drawn, and not on its way to one that is; or there is no side to draw it to.
             return []
         arrow = Arrow(source, self._towards(source, last), hops)
         arrow.arrives = NEVER
