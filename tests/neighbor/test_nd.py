@@ -411,3 +411,16 @@ def test_our_own_mac_is_not_learned_for_others() -> None:
     assert bench.state(PEER6) == "INCOMPLETE"
     assert bench.counted("neighbor-group-mac") == 1
     assert bench.mac(PEER6) != OURS
+
+
+def test_a_router_without_a_link_local_address_makes_itself_one_first() -> None:
+    bench = Bench(addresses=False)
+    bench.host.config.forwarding = True
+    bench.ethernet.advertise(told(Prefix(NET, 64, FOREVER, FOREVER)), 0, 0)
+    bench.pass_time(4)
+    test, answer = bench.out()
+    assert isinstance(test.payload, IpPacket)
+    assert test.payload.source == NOBODY
+    assert isinstance(answer.payload, IpPacket)
+    assert answer.payload.source == bench.ethernet.autoconf.link_local != b""
+    assert bench.is_idle()

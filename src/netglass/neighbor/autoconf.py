@@ -68,6 +68,11 @@ class Autoconf:
         """Makes the link-local address; routers are asked when it is ours."""
         self._propose(LINK_LOCAL, 64, 0, now)
 
+    @property
+    def proposed(self) -> bool:
+        """A link-local address is under test."""
+        return any(in_network(each, LINK_LOCAL, 64) for each in self._detector.candidates)
+
     def adopt(self, address: bytes) -> None:
         """This link-local address is ours, without a test and without asking routers."""
         self.link_local = address
