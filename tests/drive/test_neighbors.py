@@ -52,12 +52,13 @@ class Segment:
             assert self.drive.now() < end, "it did not happen in time"
             self.drive.turn(self.drive.now() + 20 * MILLISECOND)
 
-    def read(self, path: str) -> list[list[str]]:
-        return [line.split() for line in self.inside.call(Path(path).read_text).splitlines()]
+    def read(self, name: str) -> list[list[str]]:
+        """The words of each line of one of the kernel's tables."""
+        return [line.split() for line in self.inside.call(Path("/proc/thread-self/net", name).read_text).splitlines()]
 
     def kernel_addresses(self) -> dict[str, int]:
         """IPv6 address in hexadecimal -> flags."""
-        return {line[0]: int(line[4], 16) for line in self.read("/proc/thread-self/net/if_inet6")}
+        return {line[0]: int(line[4], 16) for line in self.read("if_inet6")}
 
     def counted(self, name: str) -> int:
         return self.core.counters.counts.get(name, 0)
@@ -83,10 +84,8 @@ def segment() -> Iterator[Segment]:
 
 def test_each_learns_the_others_mac(segment: Segment):
     segment.ping()
-    segment.wait(
-        lambda: any(line[0] == "10.83.0.2" and line[2] == "0x2" for line in segment.read("/proc/thread-self/net/arp"))
-    )
-    (line,) = [line for line in segment.read("/proc/thread-self/net/arp") if line[0] == "10.83.0.2"]
+    segment.wait(lambda: any(line[0] == "10.83.0.2" and line[2] == "0x2" for line in segment.read("arp")))
+    (line,) = [line for line in segment.read("arp") if line[0] == "10.83.0.2"]
     assert line[3] == mac_text(segment.ethernet.mac)
     entry = segment.ethernet.port.cache.entries[parse("10.83.0.1")]
     segment.wait(lambda: bool(entry.mac))
@@ -116,9 +115,7 @@ def test_the_kernel_makes_itself_an_address_from_what_we_advertise(segment: Segm
     told.options.mtu = 1400
     segment.ethernet.advertise(told, 0, segment.drive.now())
     segment.wait(lambda: any(each.startswith(PREFIX) for each in segment.kernel_addresses()))
-    default = [
-        line for line in segment.read("/proc/thread-self/net/ipv6_route") if line[0] == "0" * 32 and line[-1] == "ng0"
-    ]
+    default = [line for line in segment.read("ipv6_route") if line[0] == "0" * 32 and line[-1] == "ng0"]
     assert [line[4] for line in default] == [segment.ethernet.autoconf.link_local.hex()]
     assert segment.inside.call((SETTINGS / "mtu").read_text).strip() == "1400"
 

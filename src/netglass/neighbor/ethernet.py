@@ -288,8 +288,8 @@ class Ethernet(Service):
         self.autoconf.adopt(address)
 
     def advertise(self, told: RouterAdvertisement | None, interval: int, now: int) -> None:
-        """A router tells hosts prefixes and itself as a way out; None takes it back. It speaks from a link-local address,
-        which it makes itself if it has none."""
+        """A router tells hosts prefixes and itself as a way out; None takes it back. It speaks from a link-local
+        address, which it makes itself if it has none."""
         if told is not None and not self.autoconf.link_local and not self.autoconf.proposed:
             self.start_autoconf(now)
         self.nd.advertise(told, interval, now)
