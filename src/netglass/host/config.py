@@ -6,7 +6,7 @@ from typing import Final
 
 from netglass.errors import MisuseError
 from netglass.ip.reassembly import DROP_ALL
-from netglass.neighbor.config import NeighborConfig
+from netglass.neighbor.config import SYSCTLS, NeighborConfig
 from netglass.tcp import congestion
 from netglass.tcp.config import TcpConfig
 from netglass.times import MICROSECOND, MILLISECOND, NEVER, SECOND
@@ -81,7 +81,9 @@ class HostConfig:
             raise MisuseError(f"there is no sysctl {name!r} here; there are {known}")
         count, least, most = _SYSCTLS[name]
         numbers = _numbers(name, value, count, least, most)
-        if count > 1:
+        if name in SYSCTLS:
+            self.neighbor.set(name, numbers[0])
+        elif count > 1:
             self._set_several(name, numbers)
         elif most == 1:
             self._set_switch(name, numbers[0] == 1)
@@ -223,6 +225,7 @@ _SWITCH: Final = (1, 0, 1)
 
 # How many numbers, and between which bounds each of them lies.
 _SYSCTLS: Final[dict[str, tuple[int, int, int]]] = {
+    **SYSCTLS,
     "net.core.somaxconn": (1, 0, _MOST),
     "net.ipv4.conf.all.accept_redirects": _SWITCH,
     "net.ipv4.conf.all.send_redirects": _SWITCH,

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from netglass.times import MILLISECOND, SECOND
+
+_MOST: Final = (1 << 31) - 1
+_SWITCH: Final = (1, 0, 1)
+
+SYSCTLS: Final[dict[str, tuple[int, int, int]]] = {
+    "net.ipv4.conf.all.arp_accept": _SWITCH,
+    "net.ipv4.conf.all.proxy_arp": _SWITCH,
+    "net.ipv4.neigh.default.base_reachable_time_ms": (1, 1, _MOST),
+    "net.ipv4.neigh.default.delay_first_probe_time": (1, 0, 86_400),
+    "net.ipv4.neigh.default.gc_thresh3": (1, 1, _MOST),
+    "net.ipv4.neigh.default.mcast_solicit": (1, 1, 1000),
+    "net.ipv4.neigh.default.retrans_time_ms": (1, 1, _MOST),
+    "net.ipv4.neigh.default.ucast_solicit": (1, 1, 1000),
+    "net.ipv4.neigh.default.unres_qlen": (1, 1, 100_000),
+    "net.ipv6.conf.all.accept_ra": _SWITCH,
+    "net.ipv6.conf.all.dad_transmits": (1, 0, 1000),
+    "net.ipv6.conf.all.optimistic_dad": _SWITCH,
+}
+"""One number each, and between which bounds it lies. Those of `neigh` count for IPv6 too."""
 
 
 class NeighborConfig:
@@ -46,6 +67,34 @@ class NeighborConfig:
         self.accept_ra: bool = False  # a host learns prefixes, routes and the MTU from routers (RFC 4862)
         self.accept_redirects: bool = True
         self.eui64: bool = False  # addresses are made from the MAC (RFC 4291 App. A), not as RFC 7217 has it
+
+    def set(self, name: str, number: int) -> None:
+        """One of SYSCTLS, in sysctl's units."""
+        match name:
+            case "net.ipv4.conf.all.arp_accept":
+                self.arp_accept = number == 1
+            case "net.ipv4.conf.all.proxy_arp":
+                self.proxy_arp = number == 1
+            case "net.ipv4.neigh.default.base_reachable_time_ms":
+                self.base_reachable_time = number * MILLISECOND
+            case "net.ipv4.neigh.default.delay_first_probe_time":
+                self.delay_first_probe = number * SECOND
+            case "net.ipv4.neigh.default.gc_thresh3":
+                self.table_limit = number
+            case "net.ipv4.neigh.default.mcast_solicit":
+                self.multicast_probes = number
+            case "net.ipv4.neigh.default.retrans_time_ms":
+                self.retransmit = number * MILLISECOND
+            case "net.ipv4.neigh.default.ucast_solicit":
+                self.unicast_probes = number
+            case "net.ipv4.neigh.default.unres_qlen":
+                self.queue_packets = number
+            case "net.ipv6.conf.all.accept_ra":
+                self.accept_ra = number == 1
+            case "net.ipv6.conf.all.dad_transmits":
+                self.dad_transmits = number
+            case _:  # net.ipv6.conf.all.optimistic_dad
+                self.optimistic_dad = number == 1
 
     def copy_from(self, other: NeighborConfig) -> None:
         """Takes over every value of `other`."""
