@@ -276,6 +276,23 @@ def test_every_message_is_lost_once_and_the_lease_comes_all_the_same() -> None:
     assert [fault.fired for fault in lost] == [1, 1, 1]
 
 
+def test_a_lease_is_given_back_from_its_own_address() -> None:
+    net = Network()
+    sw, r, h = net.switch("sw"), net.router("r", "10.0.0.1/24"), net.host("h", "dhcp")
+    net.cable(r, sw)
+    server = r.serve_dhcp("10.0.0.100", "10.0.0.200", router="10.0.0.1")
+    net.cable(h, sw)
+    net.run(until="1 s")
+    assert len(server.leases(net.now())) == 1
+    interface = h.machine.ports[0].interface
+    assert h.core.stop_dhcp(interface, net.now())
+    net.run(until="2 s")
+    assert server.leases(net.now()) == []
+    assert [each for each in h.addresses if "." in each] == []
+    assert h.core.source_for(parse("192.0.2.1"), net.now()) == b""
+    assert not h.core.stop_dhcp(interface, net.now())
+
+
 def test_an_address_that_somebody_has_is_declined() -> None:
     net = Network()
     sw, r = net.switch("sw"), net.router("r", "10.0.0.1/24")

@@ -61,6 +61,7 @@ class DhcpClientService(Taker):
         self.client.handle_timeout(now)
 
     def drain(self, now: int) -> None:
+        self._say_all(now)  # first, or a lease could not be given back from its own address
         change = self.client.poll_change()
         while change is not None:
             self._change(change[0], change[1], now)
@@ -73,6 +74,9 @@ class DhcpClientService(Taker):
                 self.client.decline(now)
                 self.client.poll_change()
             candidate = self._ethernet.poll_settled()
+        self._say_all(now)
+
+    def _say_all(self, now: int) -> None:
         said = self.client.poll_message()
         while said is not None:
             self._send(said[0], said[1], now)

@@ -151,6 +151,16 @@ class Host:
         self._schedule.mark(service)
         return service.client
 
+    def stop_dhcp(self, interface: Interface, now: int) -> bool:
+        """Gives the lease back, and the address with it. False if there is no client on this interface."""
+        for taker in interface.takers:
+            if isinstance(taker, DhcpClientService):
+                taker.client.stop(now)
+                interface.takers.remove(taker)
+                self._schedule.mark(taker)
+                return True
+        return False
+
     def serve_dhcp(self, interface: Interface, server: DhcpServer) -> None:
         """Answers DHCP clients on this interface from now on."""
         ethernet = interface.ethernet
