@@ -16,7 +16,7 @@ from netglass.sockets.constants import AF_INET, SO_REUSEADDR, SOCK_NONBLOCK, SOC
 from netglass.world import Waker
 
 BLOCK = bytes(256 << 10)
-READ = 1 << 20
+READ = 1 << 24
 
 
 class Service(Waker):
@@ -37,11 +37,8 @@ class Service(Waker):
 class Discard(Service):
     def wake(self, events: int) -> None:
         now = self.now()
-        while True:
-            data = self.sockets.recv(self.fd, READ, now)
-            if not data or isinstance(data, int):
-                break
-        if data == b"" or (isinstance(data, int) and data != -11):
+        chunks = self.sockets.recv_chunks(self.fd, READ, now)
+        if chunks == [] or (isinstance(chunks, int) and chunks != -11):
             self.close()
 
 
@@ -90,7 +87,7 @@ class Door(Waker):
         while not isinstance(accepted, int):
             service = self.service(self.host, accepted[0])
             self.watch(accepted[0], service)
-            service.wake(sockets.ready(accepted[0]))
+            service.wake(0)
             accepted = sockets.accept(self.fd, now, SOCK_NONBLOCK)
 
 

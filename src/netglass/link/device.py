@@ -11,6 +11,7 @@ from netglass.build import mypyc_attr
 from netglass.counters import Counters
 from netglass.errors import LinkError
 from netglass.host.interface import LARGEST_PACKET
+from netglass.link.buffers import ReadBuffers
 from netglass.link.link import Link, Outgoing, Received
 from netglass.link.offload import VNET_SIZE, vnet_buffers, vnet_frame_buffers
 from netglass.wire.checksum import Buffer
@@ -19,7 +20,6 @@ from netglass.wire.ip import IpPacket
 from netglass.wire.packet import encode_packet
 
 LONGEST_READ: Final = VNET_SIZE + ETHERNET_HEADER + VLAN_TAG + LARGEST_PACKET
-VIEW_FROM: Final = 8192  # from this size on a view costs less than a copy
 CHECKED: Final = 3  # VIRTIO_NET_HDR_F_NEEDS_CSUM, _DATA_VALID: nobody between the kernel and us could have hurt it
 
 # The device is down, as a cable that is pulled out; the kernel dislikes this one frame; it is short of memory.
@@ -30,13 +30,14 @@ _PASSING: Final = frozenset({errno.EIO, errno.EINVAL, errno.ENOBUFS, errno.ENOME
 class Device(Link):
     """`descriptor` is open and does not block. `vnet`: the header of ten bytes is there."""
 
-    __slots__ = ("_descriptor", "counters", "vnet")
+    __slots__ = ("_buffers", "_descriptor", "counters", "vnet")
 
     def __init__(
         self, descriptor: int, name: str, mtu: int, gso_size: int, hardware_address: bytes, vnet: bool
     ) -> None:
         super().__init__(name, mtu, gso_size, hardware_address)
         self._descriptor: int = descriptor
+        self._buffers: ReadBuffers = ReadBuffers(LONGEST_READ)
         self.vnet: bool = vnet
         self.counters: Counters = Counters()  # frames that the kernel refused, by the name of the error
 
@@ -47,10 +48,14 @@ class Device(Link):
         found: list[Received] = []
         descriptor = self._descriptor
         vnet = self.vnet
+        buffers = self._buffers
         try:
             while len(found) < most:
-                data = os.read(descriptor, LONGEST_READ)
-                found.append(without_vnet(data) if vnet else (data, True))
+                data = buffers.free
+                size = os.readv(descriptor, (data,))
+                # The header's flags say whether somebody must look at the checksum.
+                verify = not data[0] & CHECKED if vnet else True
+                found.append((buffers.frame(VNET_SIZE if vnet else 0, size), verify))
         except BlockingIOError:
             pass
         except OSError as error:
@@ -62,7 +67,7 @@ class Device(Link):
         taken = 0
         for packet in packets:
             try:
-                os.writev(descriptor, self._buffers(packet))
+                os.writev(descriptor, self._encoded(packet))
             except BlockingIOError:
                 break
             except OSError as error:
@@ -70,7 +75,7 @@ class Device(Link):
             taken += 1
         return taken
 
-    def _buffers(self, packet: Outgoing) -> list[Buffer]:
+    def _encoded(self, packet: Outgoing) -> list[Buffer]:
         if isinstance(packet, IpPacket):
             return vnet_buffers(packet) if self.vnet else encode_packet(packet)
         return vnet_frame_buffers(packet) if self.vnet else encode_frame(packet)
@@ -85,12 +90,6 @@ class Device(Link):
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def without_vnet(data: bytes) -> Received:
-    """What stands behind the header of ten bytes, and whether somebody must look at its checksum."""
-    frame: Buffer = data[VNET_SIZE:] if len(data) < VIEW_FROM else memoryview(data)[VNET_SIZE:]
-    return frame, not data[0] & CHECKED
 
 
 def gone(name: str, error: OSError) -> LinkError:

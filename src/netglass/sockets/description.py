@@ -147,6 +147,12 @@ class Description(Waker):
         message = self.receive_message(size, flags, now)
         return message if isinstance(message, int) else message.data
 
+    def receive_chunks(self, size: int, now: int) -> list[Buffer] | int:
+        data = self.receive(size, 0, now)
+        if isinstance(data, int):
+            return data
+        return [data] if data else []
+
     def receive_message(self, size: int, flags: int, now: int) -> Message | int:
         return -EOPNOTSUPP
 

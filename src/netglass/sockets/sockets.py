@@ -366,6 +366,14 @@ class Sockets:
             return -EBADF
         return description.receive(size, flags, now) if size >= 0 else -EINVAL
 
+    def recv_chunks(self, fd: int, size: int, now: int) -> list[Buffer] | int:
+        """As recv, in the pieces in which the data arrived: nothing is copied, as with splice(2). [] at the end of a
+        stream. A piece that is a view holds up to 64 KiB of memory until it is let go."""
+        description = self._descriptions.get(fd)
+        if description is None:
+            return -EBADF
+        return description.receive_chunks(size, now) if size >= 0 else -EINVAL
+
     def recvfrom(self, fd: int, size: int, now: int, flags: int = 0) -> tuple[bytes, Address | None] | int:
         """recvfrom(2): (data, sender); a stream has no sender: None."""
         message = self.recvmsg(fd, size, now, flags)

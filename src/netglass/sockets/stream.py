@@ -329,6 +329,15 @@ class StreamSocket(Description):
             self.host.touch(connection, now)
         return data
 
+    def receive_chunks(self, size: int, now: int) -> list[Buffer] | int:
+        connection = self.connection
+        if connection is None:
+            return super().receive_chunks(size, now)
+        chunks = connection.receive_chunks(size, now)
+        if connection.tcb.due:
+            self.host.touch(connection, now)
+        return chunks
+
     def receive_message(self, size: int, flags: int, now: int) -> Message | int:
         connection = self.connection
         if connection is None:

@@ -96,6 +96,19 @@ def receive(tcb: Tcb, size: int, peek: bool, now: int) -> bytes | int:
     return -EAGAIN
 
 
+def receive_chunks(tcb: Tcb, size: int, now: int) -> list[Buffer] | int:
+    """The same, as the pieces in which it arrived, not copied; [] at the end of the stream."""
+    if tcb.rcv_up >= 0 or not tcb.received.readable:
+        data = receive(tcb, size, False, now)
+        if isinstance(data, int):
+            return data
+        return [data] if data else []
+    chunks = tcb.received.read_chunks(size)
+    if tcb.state is not CLOSED:
+        acknowledge.after_read(tcb)
+    return chunks
+
+
 def up_to_urgent(tcb: Tcb, size: int) -> int:
     """A read stops at the urgent mark (SIOCATMARK). One that starts there goes on; it skips the urgent byte, unless
     SO_OOBINLINE."""

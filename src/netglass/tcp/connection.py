@@ -157,6 +157,10 @@ class Connection(Endpoint):
         """Data, b"" at the end of the stream, or -EAGAIN, -ECONNRESET ... (§3.10.3)."""
         return calls.receive(self.tcb, size, peek, now)
 
+    def receive_chunks(self, size: int, now: int) -> list[Buffer] | int:
+        """As `receive`, in the pieces in which it arrived, which are not copied: for whoever writes them on."""
+        return calls.receive_chunks(self.tcb, size, now)
+
     def receive_urgent(self, now: int, peek: bool = False) -> bytes | int:
         """MSG_OOB: the urgent byte, or -EINVAL, -EAGAIN."""
         return calls.receive_urgent(self.tcb, peek)
