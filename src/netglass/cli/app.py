@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netglass.build import compiled
-from netglass.cli import cidr, ping, run, show, trace
+from netglass.cli import cidr, ping, run, show, trace, wire_lab
 from netglass.packetdrill import command as packetdrill
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("show", epilog=show.EPILOG, context_settings=show.CONTEXT, cls=show.
 app.command("run", epilog=run.EPILOG, context_settings=run.CONTEXT)(run.run_program)
 app.command("ping", epilog=ping.EPILOG)(ping.ping_host)
 app.command("trace", epilog=trace.EPILOG)(trace.trace_host)
+app.command("wire-lab", epilog=wire_lab.EPILOG)(wire_lab.wire_lab)
 app.command("cidr", epilog=cidr.EPILOG)(cidr.cidr)
 app.command("packetdrill", context_settings=packetdrill.CONTEXT)(packetdrill.packetdrill)
 

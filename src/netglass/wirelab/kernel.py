@@ -6,6 +6,8 @@ and the kernel is given these addresses and routes.
 
 from __future__ import annotations
 
+from typing import Final
+
 from netglass.errors import MisuseError
 from netglass.host.interface import Interface
 from netglass.lab.host import LabHost
@@ -14,17 +16,20 @@ from netglass.link.tun import Tun
 from netglass.wire.address import in_network, text
 from netglass.wirelab.gate import QUEUE, Gate
 
+SMALLEST_MTU_6: Final = 1280
+
 
 class Kernel:
     """`close` lets all go: devices, namespace; processes in it are the caller's to end."""
 
-    __slots__ = ("gates", "host", "name", "namespace")
+    __slots__ = ("gates", "host", "missing", "name", "namespace")
 
     def __init__(self, host: LabHost) -> None:
         check(host)
         self.name: str = host.name
         self.host: LabHost = host
         self.gates: list[Gate] = []
+        self.missing: list[str] = []  # addresses of the host that a kernel cannot have
         self.namespace: Namespace = Namespace()
         try:
             for port in list(host.machine.ports):
@@ -43,11 +48,14 @@ class Kernel:
             changes.queue(interface.name, QUEUE)
             changes.mtu(interface.name, interface.mtu)
             for address, prefix in interface.addresses:
+                if not fits(interface, address):
+                    self.missing.append(text(address))
+                    continue
                 changes.address(interface.name, f"{text(address)}/{prefix}")
             changes.up(interface.name)
         for route in self.host.core.routes.all():
             # Without the router's address: at the other end of a TUN device there is only one.
-            if not is_own(route.interface, route.network, route.prefix):
+            if not is_own(route.interface, route.network, route.prefix) and fits(route.interface, route.network):
                 changes.route(f"{text(route.network)}/{route.prefix}", route.interface.name)
 
     def unread(self) -> int:
@@ -72,6 +80,11 @@ def check(host: LabHost) -> None:
             raise MisuseError(
                 f"cable {port.cable.name}: no offload where kernels are: its faults are meant for segments"
             )
+
+
+def fits(interface: Interface, address: bytes) -> bool:
+    """False of IPv6 where the MTU is too small for it (RFC 8200 §5): the kernel has none there."""
+    return len(address) == 4 or interface.mtu >= SMALLEST_MTU_6
 
 
 def is_own(interface: Interface, network: bytes, prefix: int) -> bool:

@@ -40,6 +40,9 @@ from netglass.wirelab.process import Process, launch, waiting_sockets
 PATIENCE: Final = 5 * SECOND
 """How long a server may take until somebody can connect to it."""
 
+QUIET: Final = SECOND // 50
+"""How long a kernel may take to answer what reached it."""
+
 LEAVE: Final = 1  # seconds; how long a process may take to end when it is told to
 
 TICK: Final = SECOND // 4  # between two times that a predicate is asked though nothing happens
@@ -96,7 +99,8 @@ class WireLab:
         descriptor, path = tempfile.mkstemp(prefix="hosts-")
         self._hosts_file = Path(path)
         with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(hosts_text(self.net))
+            missing = [address for kernel in self._kernels.values() for address in kernel.missing]
+            file.write(hosts_text(self.net, missing))
         self._hosts_file.chmod(0o644)
 
     # -- processes
@@ -161,6 +165,14 @@ class WireLab:
             self.turn(min(last, self.now() + TICK))
         return True
 
+    def settle(self, limit: int | str = SECOND) -> None:
+        """Lets happen what is still under way, such as the end of a connection whose program has ended already."""
+        last = self.now() + duration(limit)
+        while self.now() < last:
+            self.turn(last if self.net.deadline() != NEVER else min(last, self.now() + QUIET))
+            if self.net.deadline() == NEVER:
+                return
+
     def turn(self, deadline: int) -> None:
         """What is due; then waits until a kernel sends, something is due or a process ends, at most until `deadline`;
         and does that."""
@@ -203,8 +215,11 @@ class WireLab:
         return counts
 
     def close(self) -> None:
-        """Ends every process on every kernel, then lets devices and namespaces go. A second call does nothing."""
+        """Ends every process on every kernel, then lets pipes, devices and namespaces go. A second call does
+        nothing."""
         self._end_processes()
+        for process in self.processes:
+            process.close()
         for kernel in self._kernels.values():
             kernel.close()
         self._kernels.clear()

@@ -17,16 +17,16 @@ MS_REC: Final = 0x4000
 MS_PRIVATE: Final = 1 << 18
 
 
-def hosts_text(net: Network) -> str:
-    """This machine's hosts file, and behind it a line for each address of the lab."""
+def hosts_text(net: Network, missing: list[str]) -> str:
+    """This machine's hosts file, and behind it a line for each address of the lab but those that are `missing`."""
     text = ""
     with suppress(OSError):
         text = HOSTS.read_text(encoding="utf-8", errors="replace")
     if text and not text.endswith("\n"):
         text += "\n"
     for host in net.hosts:
-        for address in net.resolve(host.name):
-            text += f"{address} {host.name}\n"
+        addresses = [address for address in net.resolve(host.name) if address not in missing]
+        text += "".join([f"{address} {host.name}\n" for address in addresses])
     return text
 
 

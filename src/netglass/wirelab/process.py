@@ -46,6 +46,12 @@ class Process:
             self.status = SIGNALLED - code if code < 0 else code
             os.close(self.end)
 
+    def close(self) -> None:
+        """Closes the pipes to it."""
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe is not None:
+                pipe.close()
+
 
 def launch(
     host: str, words: Sequence[str], directory: Path, hosts: Path, stdin: int | None, output: int | None
