@@ -83,6 +83,8 @@ class Model:
         while (entry := self.cache.poll_question()) is not None:
             assert entry.state in (INCOMPLETE, PROBE)
             assert bool(entry.mac) == (entry.state == PROBE)
+        while (lost := self.cache.poll_lost()) is not None:
+            assert lost not in self.bound
         while self.cache.poll_failed() is not None:
             self.failed += 1
 

@@ -328,6 +328,21 @@ def test_an_impossible_mtu_is_counted() -> None:
     assert bench.eth0.mtu == 1500
 
 
+def test_a_dead_router_is_avoided() -> None:
+    bench = learner()
+    other = parse("fe80::77")
+    bench.router(told(Prefix(NET, 64, FOREVER, FOREVER)))
+    bench.router(told(mac=THIEF), other)
+    bench.pass_time(50)
+    ours = found(bench)[0]
+    bench.ping(FAR, source=ours)
+    bench.pass_time(9)  # DELAY, then three questions that nobody answers
+    assert bench.state(ROUTER6) == "FAILED"
+    bench.out()
+    bench.ping(FAR, source=ours)
+    bench.expect("to thief: ICMP echo request")
+
+
 # -- being a router
 
 

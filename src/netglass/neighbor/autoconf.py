@@ -141,6 +141,13 @@ class Autoconf:
         del self.routers[router]
         self._port.upper.remove_route(self._port.index, bytes(16), 0, router)
 
+    def avoid(self, router: bytes) -> None:
+        """A router does not answer: the others are asked first from now on (RFC 4861 §6.3.6)."""
+        if router in self.routers and len(self.routers) > 1:
+            port = self._port
+            port.upper.remove_route(port.index, bytes(16), 0, router)
+            port.upper.add_route(port.index, bytes(16), 0, router)
+
     def redirect(self, destination: bytes, gateway: bytes) -> bool:
         """A better first hop for one destination. False if there are too many already."""
         port = self._port

@@ -60,7 +60,7 @@ class Neighbor:
 class NeighborCache:
     """The entries of one interface, IPv4 and IPv6."""
 
-    __slots__ = ("_failed", "_heap", "_number", "_questions", "_rng", "config", "entries")
+    __slots__ = ("_failed", "_heap", "_lost", "_number", "_questions", "_rng", "config", "entries")
 
     def __init__(self, config: NeighborConfig, rng: Rng) -> None:
         self.config: NeighborConfig = config
@@ -70,6 +70,7 @@ class NeighborCache:
         self._number: int = 0
         self._questions: deque[Neighbor] = deque()
         self._failed: deque[IpPacket] = deque()
+        self._lost: deque[bytes] = deque()
 
     # -- sending
 
@@ -226,6 +227,10 @@ class NeighborCache:
         """The next packet whose neighbour did not answer."""
         return self._failed.popleft() if self._failed else None
 
+    def poll_lost(self) -> bytes | None:
+        """The next address that has become FAILED."""
+        return self._lost.popleft() if self._lost else None
+
     @property
     def deadline(self) -> int:
         heap = self._heap
@@ -254,6 +259,7 @@ class NeighborCache:
             return
         entry.state = FAILED
         entry.mac = b""
+        self._lost.append(entry.address)
         self._failed.extend(entry.queue)
         entry.queue.clear()
 

@@ -218,6 +218,10 @@ class Ethernet(Service):
         while entry is not None:
             self._ask(entry, now)
             entry = port.cache.poll_question()
+        lost = port.cache.poll_lost()
+        while lost is not None:
+            self.autoconf.avoid(lost)
+            lost = port.cache.poll_lost()
         packet = port.cache.poll_failed()
         while packet is not None:
             port.upper.unreachable(packet, now)
