@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netglass.build import compiled
-from netglass.cli import cidr, ping, run, show, trace, wire_lab
+from netglass.cli import cidr, mcast, ping, run, show, sockets, trace, up, wire_lab
 from netglass.packetdrill import command as packetdrill
 
 app = typer.Typer(
@@ -21,9 +21,12 @@ app = typer.Typer(
 )
 app.command("show", epilog=show.EPILOG, context_settings=show.CONTEXT, cls=show.ExperimentCommand)(show.show)
 app.command("run", epilog=run.EPILOG, context_settings=run.CONTEXT)(run.run_program)
+app.command("up", epilog=up.EPILOG)(up.up)
 app.command("ping", epilog=ping.EPILOG)(ping.ping_host)
 app.command("trace", epilog=trace.EPILOG)(trace.trace_host)
 app.command("wire-lab", epilog=wire_lab.EPILOG)(wire_lab.wire_lab)
+app.command("sockets", epilog=sockets.EPILOG)(sockets.sockets)
+app.add_typer(mcast.app, name="mcast")
 app.command("cidr", epilog=cidr.EPILOG)(cidr.cidr)
 app.command("packetdrill", context_settings=packetdrill.CONTEXT)(packetdrill.packetdrill)
 

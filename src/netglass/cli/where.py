@@ -15,7 +15,7 @@ import typer
 from netglass.cli import lab_file
 from netglass.cli.run import chosen_host, execute, terminate, title
 from netglass.cli.wire import Wire, wire_host
-from netglass.errors import LinkError, MisuseError, NetglassError
+from netglass.errors import MisuseError, NetglassError
 from netglass.programs.run import run, spawn
 from netglass.trace import Recorder, write_pcapng
 
@@ -84,8 +84,9 @@ def in_lab(path: Path, name: str, program: Callable[[], T], pcapng: Path | None)
 def reported(command: str) -> Iterator[None]:
     """Errors in one line, and an exit status: 2 for a wrong use, 1 for what went wrong later. Ctrl-C and SIGTERM end it in
     order, so that nothing is left behind; so does a reader that has seen enough."""
+    pipe, term = signal.getsignal(signal.SIGPIPE), signal.getsignal(signal.SIGTERM)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    if term is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, terminate)
     try:
         yield
@@ -94,8 +95,18 @@ def reported(command: str) -> Iterator[None]:
     except BrokenPipeError:
         os._exit(128 + signal.SIGPIPE)  # the interpreter would complain of what it cannot flush
     except (MisuseError, OSError) as error:
-        typer.echo(f"netglass {command}: {error.strerror if isinstance(error, LinkError) else error}", err=True)
+        typer.echo(f"netglass {command}: {in_words(error)}", err=True)
         raise typer.Exit(2) from None
     except NetglassError as error:
         typer.echo(f"netglass {command}: {error}", err=True)
         raise typer.Exit(1) from None
+    finally:
+        signal.signal(signal.SIGPIPE, pipe)
+        signal.signal(signal.SIGTERM, term)
+
+
+def in_words(error: MisuseError | OSError) -> str:
+    """Without the number of the error; but with its file, if it is about one."""
+    if isinstance(error, OSError) and error.strerror and error.filename is None:
+        return error.strerror
+    return str(error)

@@ -81,7 +81,11 @@ class Prober:
         family = socket.AF_INET6 if self.version == 6 else socket.AF_INET
         self._packed: bytes = socket.inet_pton(family, address)
         protocol = socket.IPPROTO_ICMPV6 if self.version == 6 else socket.IPPROTO_ICMP
-        self._ears = socket.socket(family, socket.SOCK_RAW, protocol)
+        try:
+            self._ears = socket.socket(family, socket.SOCK_RAW, protocol)
+        except PermissionError as error:
+            line = "no right to raw sockets (CAP_NET_RAW): be root, if only in a namespace: unshare -Urn COMMAND"
+            raise PermissionError(error.errno, line) from None
         self._mouth = self._ears
         self._ident: int = random.randrange(1, 1 << 16)
         if self.version == 6:
@@ -211,7 +215,10 @@ def trace(prober: Prober, most: int, probes: int, size: int, timeout: float) -> 
 
 def resolve(name: str) -> str:
     """The first address of `name`; OSError if it has none."""
-    return str(socket.getaddrinfo(name, None, type=socket.SOCK_RAW)[0][4][0])
+    try:
+        return str(socket.getaddrinfo(name, None, type=socket.SOCK_RAW)[0][4][0])
+    except socket.gaierror as error:
+        raise OSError(error.errno, f"{name}: {error.strerror}") from None
 
 
 def checksum(data: bytes) -> int:

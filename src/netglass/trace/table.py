@@ -42,9 +42,17 @@ Sockets = Place | Sequence[SocketEntry]
 """A host, or what its `netstat()` told."""
 
 
+NETSTAT_HEADS: Final = ("Proto", "Recv-Q", "Send-Q", "Local Address", "Foreign Address", "State", "Timer")
+
+
 def netstat(entries: Sockets, now: int | None = None) -> str:
     """As `netstat -ant` writes them; with `now` as `netstat -anto` does, with the timers: (seconds left/retries/0)."""
-    heads = ["Proto", "Recv-Q", "Send-Q", "Local Address", "Foreign Address", "State"]
+    rows = netstat_rows(entries, now)
+    return table(NETSTAT_HEADS if now is not None else NETSTAT_HEADS[:-1], rows, right=(1, 2))
+
+
+def netstat_rows(entries: Sockets, now: int | None = None) -> list[list[str]]:
+    """The cells of such a table, below `NETSTAT_HEADS`."""
     rows: list[list[str]] = []
     for each in _listed(entries):
         row = [each.proto, str(each.recv_q), "0" if each.state == "LISTEN" else str(each.send_q)]
@@ -53,7 +61,7 @@ def netstat(entries: Sockets, now: int | None = None) -> str:
         if now is not None:
             row.append(_timer(each, now))
         rows.append(row)
-    return table([*heads, "Timer"] if now is not None else heads, rows, right=(1, 2))
+    return rows
 
 
 def ss(entries: Sockets) -> str:
