@@ -11,7 +11,18 @@ from typing import Final
 from netglass.errors import MisuseError, WireError
 from netglass.times import MILLISECOND, SECOND
 from netglass.wire.checksum import Buffer, checksum, intact, ones_sum
-from netglass.wire.membership import Message, OldReport, Query, Record, Report, float_code, float_value
+from netglass.wire.membership import (
+    Message,
+    OldReport,
+    Query,
+    Report,
+    decode_records,
+    decode_rest,
+    encode_record,
+    encode_rest,
+    float_code,
+    float_value,
+)
 
 ALL_HOSTS: Final = b"\xe0\x00\x00\x01"  # 224.0.0.1: general queries
 ALL_ROUTERS: Final = b"\xe0\x00\x00\x02"  # 224.0.0.2: leaves of version 2
@@ -26,19 +37,17 @@ _REPORT_3: Final = 0x22
 _TENTH: Final = 100 * MILLISECOND
 
 _head: Final = struct.Struct("!BBH4s")
-_query_tail: Final = struct.Struct("!BBH")
-_record_head: Final = struct.Struct("!BBH4s")
 
 
 def encode_igmp(message: Message) -> bytes:
     """MisuseError for what IGMP cannot say, such as an address of IPv6."""
     if isinstance(message, Query):
-        kind, code, group, tail = _QUERY, _response_code(message), message.group, _query_rest(message)
+        kind, code, group, tail = _QUERY, _response_code(message), message.group, encode_rest(message)
     elif isinstance(message, OldReport):
         kind = _LEAVE if message.leaving else (_REPORT_1 if message.level == 1 else _REPORT_2)
         code, group, tail = 0, message.group, b""
     else:
-        kind, code, tail = _REPORT_3, 0, b"".join([_encode_record(record) for record in message.records])
+        kind, code, tail = _REPORT_3, 0, b"".join([encode_record(record) for record in message.records])
         group = len(message.records).to_bytes(4, "big")
     if len(group) != 4:
         raise MisuseError(f"IGMP tells of IPv4 groups, of 4 bytes; this address has {len(group)}")
@@ -52,19 +61,6 @@ def _response_code(query: Query) -> int:
     # A code of 0 would be version 1's.
     tenths = max(1, query.max_response // _TENTH)
     return float_code(tenths, 8) if query.level == 3 else min(tenths, 255)
-
-
-def _query_rest(query: Query) -> bytes:
-    if query.level < 3:
-        return b""
-    flags = (8 if query.suppress else 0) | (query.robustness if query.robustness <= 7 else 0)
-    return _query_tail.pack(flags, float_code(query.interval // SECOND, 8), len(query.sources)) + b"".join(
-        query.sources
-    )
-
-
-def _encode_record(record: Record) -> bytes:
-    return _record_head.pack(record.kind, 0, len(record.sources), record.group) + b"".join(record.sources)
 
 
 def decode_igmp(data: Buffer, verify: bool = True) -> Message:
@@ -83,7 +79,10 @@ def decode_igmp(data: Buffer, verify: bool = True) -> Message:
     if kind == _LEAVE:
         return OldReport(2, group, leaving=True)
     if kind == _REPORT_3:
-        return Report(_decode_records(data, int.from_bytes(group[2:], "big")))
+        records = decode_records(data, 8, int.from_bytes(group[2:], "big"), 4)
+        if records is None:
+            raise WireError("igmp-length")
+        return Report(records)
     raise WireError("igmp-type")
 
 
@@ -93,28 +92,7 @@ def _decode_query(data: Buffer, code: int, group: bytes) -> Query:
         if code == 0:
             return Query(1, group, 10 * SECOND)
         return Query(2, group, code * _TENTH)
-    if len(data) < 12:
+    query = Query(3, group, float_value(code, 8) * _TENTH)
+    if not decode_rest(query, data, 8):
         raise WireError("igmp-length")
-    flags, interval, count = _query_tail.unpack_from(data, 8)
-    if len(data) < 12 + 4 * count:
-        raise WireError("igmp-length")
-    sources = tuple([bytes(data[at : at + 4]) for at in range(12, 12 + 4 * count, 4)])
-    most = float_value(code, 8) * _TENTH
-    return Query(3, group, most, sources, flags & 8 != 0, flags & 7, float_value(interval, 8) * SECOND)
-
-
-def _decode_records(data: Buffer, count: int) -> tuple[Record, ...]:
-    records: list[Record] = []
-    at = 8
-    for _ in range(count):
-        if at + 8 > len(data):
-            raise WireError("igmp-length")
-        kind, auxiliary, sources, group = _record_head.unpack_from(data, at)
-        at += 8
-        end = at + 4 * sources
-        after = end + 4 * auxiliary
-        if after > len(data):
-            raise WireError("igmp-length")
-        records.append(Record(kind, group, tuple([bytes(data[i : i + 4]) for i in range(at, end, 4)])))
-        at = after
-    return tuple(records)
+    return query

@@ -6,7 +6,14 @@ protocol in two wire formats (`wire.igmp`, `wire.mld`).
 
 from __future__ import annotations
 
+import struct
 from typing import Final
+
+from netglass.times import SECOND
+from netglass.wire.checksum import Buffer
+
+_rest: Final = struct.Struct("!BBH")
+_record: Final = struct.Struct("!BBH")
 
 # Types of group records (RFC 3376 §4.2.12, RFC 3810 §5.2.12).
 IS_INCLUDE: Final = 1
@@ -111,3 +118,53 @@ def float_value(code: int, bits: int) -> int:
     mantissa_bits = bits - 4
     mantissa = code & (1 << mantissa_bits) - 1 | 1 << mantissa_bits
     return mantissa << (code >> mantissa_bits & 7) + 3
+
+
+# -- what both wire formats share: all that stands behind the group's address of a query, and the records of a report
+
+
+def encode_rest(query: Query) -> bytes:
+    """S, QRV, QQIC and the sources of a query of level 3; nothing of an older one."""
+    if query.level < 3:
+        return b""
+    flags = (8 if query.suppress else 0) | (query.robustness if query.robustness <= 7 else 0)
+    return _rest.pack(flags, float_code(query.interval // SECOND, 8), len(query.sources)) + b"".join(query.sources)
+
+
+def decode_rest(query: Query, data: Buffer, at: int) -> bool:
+    """Fills in what `encode_rest` wrote at `at`; False if `data` ends too soon."""
+    if at + 4 > len(data):
+        return False
+    flags, interval, count = _rest.unpack_from(data, at)
+    size = len(query.group)
+    start, end = at + 4, at + 4 + size * count
+    if end > len(data):
+        return False
+    query.suppress = flags & 8 != 0
+    query.robustness = flags & 7
+    query.interval = float_value(interval, 8) * SECOND
+    query.sources = tuple([bytes(data[i : i + size]) for i in range(start, end, size)])
+    return True
+
+
+def encode_record(record: Record) -> bytes:
+    return _record.pack(record.kind, 0, len(record.sources)) + record.group + b"".join(record.sources)
+
+
+def decode_records(data: Buffer, at: int, count: int, size: int) -> tuple[Record, ...] | None:
+    """`count` records from `at` on, of addresses of `size` bytes; None if `data` ends too soon. Auxiliary data is
+    passed over (RFC 3376 §4.2.11)."""
+    records: list[Record] = []
+    for _ in range(count):
+        first = at + 4 + size
+        if first > len(data):
+            return None
+        kind, auxiliary, sources = _record.unpack_from(data, at)
+        end = first + size * sources
+        after = end + 4 * auxiliary
+        if after > len(data):
+            return None
+        listed = tuple([bytes(data[i : i + size]) for i in range(first, end, size)])
+        records.append(Record(kind, bytes(data[at + 4 : first]), listed))
+        at = after
+    return tuple(records)
