@@ -11,7 +11,7 @@ import socket as standard_socket
 import ssl
 from typing import Any, Final
 
-from netglass.programs import descriptors, files, names, select, socket, tls, tls_random, tls_secrets
+from netglass.programs import derived, descriptors, files, names, select, socket, tls, tls_random, tls_secrets
 from netglass.programs.descriptors import Descriptors
 from netglass.programs.kernel import Kernel
 from netglass.programs.patches import Alias, Patch
@@ -25,6 +25,7 @@ def patches(kernel: Kernel) -> list[Patch]:
         *seeded,
         Patch(descriptors, "current", Descriptors(kernel)),
         Patch(standard_socket, "socket", socket.LabSocket),
+        *derived.patches(),
         *_all_of(standard_socket, socket, _FUNCTIONS),
         *_all_of(standard_socket, names, _NAMES),
         *_all_of(standard_select, select, ("select", "poll", "epoll")),

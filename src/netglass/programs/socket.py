@@ -48,38 +48,40 @@ RealSocket: Final = standard.socket
 
 
 class LabSocket(standard.socket):
-    """A socket on the host of the task that makes it."""
+    """A socket on the host of the task that makes it. Programs derive classes from it: what is not CPython's has a name
+    that nobody else takes."""
 
-    _run: Descriptors
-    _sockets: Sockets  # of its host
-    _number: int = -1
-    _timeout: int = NO_TIMEOUT
-    _kind: tuple[int, int, int] = (0, 0, 0)  # family, type, protocol
+    __new__ = _socket.socket.__new__
+    _lab_run: Descriptors
+    _lab_sockets: Sockets  # of its host
+    _lab_number: int = -1
+    _lab_timeout: int = NO_TIMEOUT
+    _lab_kind: tuple[int, int, int] = (0, 0, 0)  # family, type, protocol
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: Any = None) -> None:  # noqa: A002
         self._io_refs = 0
         self._closed = False
-        run = self._run = active()
+        run = self._lab_run = active()
         if fileno is None:
-            self._open(run, _or(family, 2), _or(type, 1), _or(proto, 0))
+            self._lab_open(run, _or(family, 2), _or(type, 1), _or(proto, 0))
         else:
-            self._take(run, fileno, family, type, proto)
+            self._lab_take(run, fileno, family, type, proto)
 
-    def _open(self, run: Descriptors, family: int, kind: int, protocol: int) -> None:
+    def _lab_open(self, run: Descriptors, family: int, kind: int, protocol: int) -> None:
         base, place = run.place()
         if family == AF_UNIX:
             if kind & ~_TYPE_BITS not in (1, 2, 5):
                 fail(-EINVAL)
             made = UnixSocket(place.core, kind & ~_TYPE_BITS, run.unix_names)
             made.flags |= kind & O_NONBLOCK
-            self._number = run.adopt(made)
+            self._lab_number = run.adopt(made)
         else:
             fd = checked(place.sockets.socket(family, kind | SOCK_CLOEXEC, protocol))
-            self._number = run.opened(base + fd)
-        self._kind = (family, kind & ~_TYPE_BITS, protocol)
-        self._begin(run, kind & SOCK_NONBLOCK != 0)
+            self._lab_number = run.opened(base + fd)
+        self._lab_kind = (family, kind & ~_TYPE_BITS, protocol)
+        self._lab_begin(run, kind & SOCK_NONBLOCK != 0)
 
-    def _take(self, run: Descriptors, fileno: Any, family: int, kind: int, protocol: int) -> None:
+    def _lab_take(self, run: Descriptors, fileno: Any, family: int, kind: int, protocol: int) -> None:
         """An object for a descriptor that exists."""
         if isinstance(fileno, float) or not hasattr(fileno, "__index__"):
             raise TypeError(f"'{fileno.__class__.__name__}' object cannot be interpreted as an integer")
@@ -96,73 +98,79 @@ class LabSocket(standard.socket):
         description = found.description
         if isinstance(description, (PipeEnd, EpollSet)):
             fail(-ENOTSOCK)
-        self._number = int(fileno)
-        self._kind = (
+        self._lab_number = int(fileno)
+        self._lab_kind = (
             _or(family, description.family),
             _or(kind, description.kind) & ~_TYPE_BITS,
             _or(protocol, description.protocol),
         )
-        self._begin(run, False)
+        self._lab_begin(run, False)
 
-    def _begin(self, run: Descriptors, nonblocking: bool) -> None:
-        self._sockets = run.place_of(self._number).sockets
+    def _lab_begin(self, run: Descriptors, nonblocking: bool) -> None:
+        self._lab_sockets = run.place_of(self._lab_number).sockets
         if nonblocking:
-            self._timeout = 0
+            self._lab_timeout = 0
         elif run.default_timeout != NO_TIMEOUT:
-            self._timeout = run.default_timeout
-            self._description().flags |= O_NONBLOCK
+            self._lab_timeout = run.default_timeout
+            self._lab_description().flags |= O_NONBLOCK
 
-    def _description(self) -> Description:
-        if descriptors.current is not self._run:
+    def _lab_description(self) -> Description:
+        if descriptors.current is not self._lab_run:
             active()  # says so, outside of a run
             fail(-EBADF)
-        number = self._number
-        description = None if number < 0 else self._sockets.description(number % DESCRIPTORS_MAX)
+        number = self._lab_number
+        description = None if number < 0 else self._lab_sockets.description(number % DESCRIPTORS_MAX)
         return description if description is not None else fail(-EBADF)
 
     # -- the descriptor
 
     def fileno(self) -> int:
-        return self._number
+        return self._lab_number
 
     @property
     def family(self) -> Any:
-        return _named(standard.AddressFamily, self._kind[0])
+        return _named(standard.AddressFamily, self._lab_kind[0])
 
     @property
     def type(self) -> Any:
-        return _named(standard.SocketKind, self._kind[1])
+        return _named(standard.SocketKind, self._lab_kind[1])
 
     @property
     def proto(self) -> int:
-        return self._kind[2]
+        return self._lab_kind[2]
 
     def _real_close(self, *_: Any) -> None:
-        number, self._number = self._number, -1
-        if number >= 0 and descriptors.current is self._run:
-            self._run.close(number)
+        number, self._lab_number = self._lab_number, -1
+        if number >= 0 and descriptors.current is self._lab_run:
+            self._lab_run.close(number)
 
     def detach(self) -> int:
         self._closed = True
-        number, self._number = self._number, -1
+        number, self._lab_number = self._lab_number, -1
         return number
 
     def get_inheritable(self) -> bool:
-        found = self._run.require(self._number)
+        found = self._lab_run.require(self._lab_number)
         return found.sockets.fcntl(found.fd, 1) == 0
 
     def set_inheritable(self, inheritable: bool) -> None:
-        found = self._run.require(self._number)
+        found = self._lab_run.require(self._lab_number)
         found.sockets.fcntl(found.fd, 2, 0 if inheritable else 1)
 
+    def __repr__(self) -> str:
+        if descriptors.current is self._lab_run:
+            return super().__repr__()
+        kind = f"family={int(self.family)}, type={int(self.type)}, proto={self.proto}"
+        return f"<{self.__class__.__module__}.{self.__class__.__qualname__} [its run is over] {kind}>"
+
     def __del__(self) -> None:
-        number = self._number
-        if number >= 0 and descriptors.current is self._run:
+        number = self._lab_number
+        if number >= 0 and descriptors.current is self._lab_run:
             try:
                 warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             finally:
-                self._number = -1
-                self._run.abandon(number)
+                self._lab_number = -1
+                self._lab_run.abandon(number)
 
     # -- waiting
 
@@ -171,76 +179,76 @@ class LabSocket(standard.socket):
         return self.gettimeout()
 
     def gettimeout(self) -> float | None:
-        return None if self._timeout < 0 else self._timeout / SECOND
+        return None if self._lab_timeout < 0 else self._lab_timeout / SECOND
 
     def settimeout(self, value: float | None) -> None:
-        self._timeout = timeout_of(value)
-        self._set_blocking(value is None)
+        self._lab_timeout = timeout_of(value)
+        self._lab_set_blocking(value is None)
 
     def setblocking(self, flag: Any) -> None:
-        self._timeout = NO_TIMEOUT if flag else 0
-        self._set_blocking(bool(flag))
+        self._lab_timeout = NO_TIMEOUT if flag else 0
+        self._lab_set_blocking(bool(flag))
 
     def getblocking(self) -> bool:
-        return self._timeout != 0
+        return self._lab_timeout != 0
 
-    def _set_blocking(self, blocking: bool) -> None:
-        description = self._description()
+    def _lab_set_blocking(self, blocking: bool) -> None:
+        description = self._lab_description()
         description.flags = description.flags & ~O_NONBLOCK | (0 if blocking else O_NONBLOCK)
 
     # -- opening
 
-    def _address(self, address: Any, caller: str) -> Address:
-        return parse_address(self._kind[0], address, caller)
+    def _lab_address(self, address: Any, caller: str) -> Address:
+        return parse_address(self._lab_kind[0], address, caller)
 
     def bind(self, address: Any, /) -> None:
-        description = self._description()
+        description = self._lab_description()
         if isinstance(description, UnixSocket):
             checked(description.bind_path(_path(address)))
         else:
-            checked(description.bind(self._address(address, "bind"), self._run.now()))
+            checked(description.bind(self._lab_address(address, "bind"), self._lab_run.now()))
 
     def listen(self, backlog: int = 128, /) -> None:
-        checked(self._description().listen(max(_c_int(backlog), 0), self._run.now()))
+        checked(self._lab_description().listen(max(_c_int(backlog), 0), self._lab_run.now()))
 
     def _accept(self) -> tuple[int, Any]:
         """(descriptor, address): the rest of accept is CPython's."""
-        accepted = transfer.accept(self._run, self._description(), self._number, self._timeout)
+        accepted = transfer.accept(self._lab_run, self._lab_description(), self._lab_number, self._lab_timeout)
         if isinstance(accepted, int):
             fail(accepted)
         number, address = accepted
-        return number, "" if self._kind[0] == AF_UNIX else address
+        return number, "" if self._lab_kind[0] == AF_UNIX else address
 
     def connect(self, address: Any, /) -> None:
-        checked(self._connect(address, "connect"))
+        checked(self._lab_connect(address, "connect"))
 
     def connect_ex(self, address: Any, /) -> int:
         try:
-            return -self._connect(address, "connect_ex")
+            return -self._lab_connect(address, "connect_ex")
         except TimeoutError:
             return EAGAIN
 
-    def _connect(self, address: Any, caller: str) -> int:
-        description = self._description()
+    def _lab_connect(self, address: Any, caller: str) -> int:
+        description = self._lab_description()
         if isinstance(description, UnixSocket):
             return description.connect_path(_path(address))
-        where = self._address(address, caller)
-        return transfer.connect(self._run, description, self._number, where, self._timeout)
+        where = self._lab_address(address, caller)
+        return transfer.connect(self._lab_run, description, self._lab_number, where, self._lab_timeout)
 
     def shutdown(self, how: int, /) -> None:
-        result = self._description().shutdown(_c_int(how), self._run.now())
-        self._run.flush(self._number)
+        result = self._lab_description().shutdown(_c_int(how), self._lab_run.now())
+        self._lab_run.flush(self._lab_number)
         checked(result)
 
     def getsockname(self) -> Any:
-        description = self._description()
+        description = self._lab_description()
         if isinstance(description, UnixSocket):
             return description.path
         name = description.local_address()
         return fail(name) if isinstance(name, int) else name
 
     def getpeername(self) -> Any:
-        description = self._description()
+        description = self._lab_description()
         if isinstance(description, UnixSocket):
             return description.peer.path if description.peer is not None else fail(-107)
         name = description.peer_address()
@@ -249,18 +257,26 @@ class LabSocket(standard.socket):
     # -- receiving
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        if bufsize < 0:
-            raise ValueError("negative buffersize in recv")
+        if bufsize <= 0:
+            if bufsize < 0:
+                raise ValueError("negative buffersize in recv")
+            return b""  # CPython asks nobody for nothing
         if flags & MSG_TRUNC:
-            return _grown(self._message(bufsize, flags))
-        data = transfer.receive(self._run, self._description(), self._number, bufsize, flags, self._timeout)
+            return _grown(self._lab_message(bufsize, flags))
+        data = transfer.receive(
+            self._lab_run, self._lab_description(), self._lab_number, bufsize, flags, self._lab_timeout
+        )
         return fail(data) if isinstance(data, int) else data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         view, size = _room(buffer, nbytes, "recv_into")
+        if not size:
+            return 0
         if flags & MSG_TRUNC:
-            return int(self._receive_into(view, size, flags).size)
-        data = transfer.receive(self._run, self._description(), self._number, size, flags, self._timeout)
+            return int(self._lab_receive_into(view, size, flags).size)
+        data = transfer.receive(
+            self._lab_run, self._lab_description(), self._lab_number, size, flags, self._lab_timeout
+        )
         if isinstance(data, int):
             fail(data)
         view[: len(data)] = data
@@ -269,29 +285,31 @@ class LabSocket(standard.socket):
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         if bufsize < 0:
             raise ValueError("negative buffersize in recvfrom")
-        message = self._message(bufsize, flags)
+        message = self._lab_message(bufsize, flags)
         return _grown(message) if flags & MSG_TRUNC else message.data, message.address
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
         view, size = _room(buffer, nbytes, "recvfrom_into")
-        message = self._receive_into(view, size, flags)
+        message = self._lab_receive_into(view, size, flags)
         return message.size if flags & MSG_TRUNC else len(message.data), message.address
 
-    def _receive_into(self, view: Any, size: int, flags: int) -> Any:
-        message = self._message(size, flags)
+    def _lab_receive_into(self, view: Any, size: int, flags: int) -> Any:
+        message = self._lab_message(size, flags)
         view[: len(message.data)] = message.data
         return message
 
-    def _message(self, size: int, flags: int) -> Any:
-        message = transfer.receive_message(self._run, self._description(), self._number, size, flags, self._timeout)
+    def _lab_message(self, size: int, flags: int) -> Any:
+        message = transfer.receive_message(
+            self._lab_run, self._lab_description(), self._lab_number, size, flags, self._lab_timeout
+        )
         return fail(message) if isinstance(message, int) else message
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, Ancillary, int, Any]:
         if bufsize < 0:
             raise ValueError("negative buffer size in recvmsg()")
         _check_ancillary_room(ancbufsize, "recvmsg")
-        message = self._message(bufsize, flags)
-        control, lost = self._control(message, ancbufsize)
+        message = self._lab_message(bufsize, flags)
+        control, lost = self._lab_control(message, ancbufsize)
         return message.data, control, message.flags | lost, message.address
 
     def recvmsg_into(
@@ -299,17 +317,17 @@ class LabSocket(standard.socket):
     ) -> tuple[int, Ancillary, int, Any]:
         views = [_writable(buffer) for buffer in buffers]
         _check_ancillary_room(ancbufsize, "recvmsg_into")
-        message = self._message(sum(map(len, views)), flags)
-        control, lost = self._control(message, ancbufsize)
+        message = self._lab_message(sum(map(len, views)), flags)
+        control, lost = self._lab_control(message, ancbufsize)
         scatter(message.data, views)
         return len(message.data), control, message.flags | lost, message.address
 
-    def _control(self, message: Any, room: int) -> tuple[Ancillary, int]:
-        description = self._description()
+    def _lab_control(self, message: Any, room: int) -> tuple[Ancillary, int]:
+        description = self._lab_description()
         arrived = description.take_arrived() if isinstance(description, UnixSocket) else []
         if not arrived:
             return _fitting(message.control, room)
-        data = rights.unpack(self._run, arrived, room, self._number)
+        data = rights.unpack(self._lab_run, arrived, room, self._lab_number)
         control = [(rights.SOL_SOCKET, rights.SCM_RIGHTS, data)] if data else []
         return control, MSG_CTRUNC if len(data) < 4 * len(arrived) else 0
 
@@ -317,39 +335,47 @@ class LabSocket(standard.socket):
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         return checked(
-            transfer.send(self._run, self._description(), self._number, frozen(data), None, flags, self._timeout)
+            transfer.send(
+                self._lab_run, self._lab_description(), self._lab_number, frozen(data), None, flags, self._lab_timeout
+            )
         )
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        checked(transfer.send_all(self._run, self._description(), self._number, frozen(data), flags, self._timeout))
+        checked(
+            transfer.send_all(
+                self._lab_run, self._lab_description(), self._lab_number, frozen(data), flags, self._lab_timeout
+            )
+        )
 
     def sendto(self, data: Any, flags_or_address: Any, address: Any = _LEFT_OUT, /) -> int:
         flags, where = (0, flags_or_address) if address is _LEFT_OUT else (flags_or_address, address)
         if not isinstance(flags, int):
             raise TypeError(f"'{flags.__class__.__name__}' object cannot be interpreted as an integer")
-        return self._send_to(frozen(data), flags, where, "sendto")
+        return self._lab_send_to(frozen(data), flags, where, "sendto")
 
-    def _send_to(self, data: bytes, flags: int, address: Any, caller: str) -> int:
-        description = self._description()
+    def _lab_send_to(self, data: bytes, flags: int, address: Any, caller: str) -> int:
+        description = self._lab_description()
         where: Address | None = None
         if isinstance(description, UnixSocket):
             checked(description.connect_path(_path(address)))
         else:
-            where = self._address(address, caller)
-        return checked(transfer.send(self._run, description, self._number, data, where, flags, self._timeout))
+            where = self._lab_address(address, caller)
+        return checked(
+            transfer.send(self._lab_run, description, self._lab_number, data, where, flags, self._lab_timeout)
+        )
 
     def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
         items = [_checked_item(each) for each in ancdata]
         data = b"".join([frozen(buffer) for buffer in buffers])
         if items:
-            return self._send_beside(data, items, flags, address)
+            return self._lab_send_beside(data, items, flags, address)
         if address is not None:
-            return self._send_to(data, flags, address, "sendmsg")
+            return self._lab_send_to(data, flags, address, "sendmsg")
         return self.send(data, flags)
 
-    def _send_beside(self, data: bytes, items: Ancillary, flags: int, address: Any) -> int:
+    def _lab_send_beside(self, data: bytes, items: Ancillary, flags: int, address: Any) -> int:
         """Descriptors, through an AF_UNIX socket."""
-        run, description = self._run, self._description()
+        run, description = self._lab_run, self._lab_description()
         if not isinstance(description, UnixSocket) or any(
             item[:2] != (rights.SOL_SOCKET, rights.SCM_RIGHTS) for item in items
         ):
@@ -363,7 +389,9 @@ class LabSocket(standard.socket):
 
         sent = -1
         try:
-            sent = checked(transfer.insist(run, description, self._number, "sendmsg", attempt, self._timeout, flags))
+            sent = checked(
+                transfer.insist(run, description, self._lab_number, "sendmsg", attempt, self._lab_timeout, flags)
+            )
         finally:
             if sent < 0 or (not data and description.kind == 1):
                 rights.drop(packed, run.now())
@@ -383,14 +411,14 @@ class LabSocket(standard.socket):
             value = frozen(value)
         elif not -_INT_MAX - 1 <= value <= _INT_MAX:
             raise OverflowError("signed integer is greater than maximum" if value > 0 else "less than minimum")
-        checked(self._description().set_option(level, option, value, self._run.now()))
-        self._run.flush(self._number)
+        checked(self._lab_description().set_option(level, option, value, self._lab_run.now()))
+        self._lab_run.flush(self._lab_number)
 
     def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> Any:
         if not 0 <= buflen <= _BUFLEN_MAX:
             raise OSError("getsockopt buflen out of range")
-        description = self._description()
-        value = description.option(level, option, buflen or 4, self._run.now())
+        description = self._lab_description()
+        value = description.option(level, option, buflen or 4, self._lab_run.now())
         if isinstance(value, int):
             fail(value)
         return value if buflen else int.from_bytes(value, "little", signed=True)

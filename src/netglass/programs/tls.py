@@ -114,13 +114,13 @@ class TlsChannel:
 
     def _limit(self) -> int:
         """Until when an operation may take, in ns; -1: no timeout; 0: it does not wait."""
-        timeout = self._socket._timeout
-        return timeout if timeout <= 0 else self._socket._run.now() + timeout
+        timeout = self._socket._lab_timeout
+        return timeout if timeout <= 0 else self._socket._lab_run.now() + timeout
 
     def _left(self, doing: str, limit: int) -> int:
         if limit <= 0:
             return limit
-        left = limit - self._socket._run.now()
+        left = limit - self._socket._lab_run.now()
         if left <= 0:
             raise _too_late(doing)
         return left
@@ -133,8 +133,8 @@ class TlsChannel:
             left = self._left(doing, limit)
             try:
                 taken = transfer.send(
-                    socket._run,
-                    socket._description(),
+                    socket._lab_run,
+                    socket._lab_description(),
                     socket.fileno(),
                     self._unsent,
                     None,
@@ -155,8 +155,8 @@ class TlsChannel:
         left = self._left(doing, limit)
         try:
             data = transfer.receive(
-                socket._run,
-                socket._description(),
+                socket._lab_run,
+                socket._lab_description(),
                 socket.fileno(),
                 self._missing,
                 0,
