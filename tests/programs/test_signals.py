@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from netglass import Network, run, spawn
+from netglass import Deadlock, Network, run, spawn
+from tests.programs.both import both
 
 
 class RangError(Exception):
@@ -265,3 +266,38 @@ def test_who_only_sets_handlers_and_who_only_raises_take_turns(kept: None) -> No
         return len(came)
 
     assert on_a_host(program) >= 3
+
+
+def test_signals_that_are_held_back() -> None:
+    def program():
+        came = []
+        before = signal.signal(signal.SIGUSR1, lambda number, frame: came.append((number, type(number))))
+        told: list[Any] = [signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])]
+        signal.raise_signal(signal.SIGUSR1)
+        told += [list(came), signal.sigpending(), signal.sigwait([signal.SIGUSR1, signal.SIGUSR2]), list(came)]
+        told += [signal.sigpending(), signal.sigtimedwait([signal.SIGUSR1], 0.01)]
+        signal.raise_signal(signal.SIGUSR1)
+        told += [signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1]), list(came)]
+        signal.signal(signal.SIGUSR1, before)
+        return told
+
+    both(program)
+
+
+def test_waiting_for_a_signal_without_a_handler() -> None:
+    def program():
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        began = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, 5)
+        number = signal.sigwait([signal.SIGALRM])
+        passed = time.monotonic() - began
+        signal.setitimer(signal.ITIMER_REAL, 60)
+        return number, round(passed, 6), signal.sigwaitinfo([signal.SIGALRM]).si_signo
+
+    assert on_a_host(program) == (signal.SIGALRM, 5, signal.SIGALRM)
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_signal_that_never_comes_is_a_deadlock() -> None:
+    with pytest.raises(Deadlock, match=r"waits for a signal: SIGTERM \(sigwait\)"):
+        on_a_host(lambda: signal.sigwait([signal.SIGTERM]))

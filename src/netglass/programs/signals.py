@@ -19,7 +19,7 @@ from collections import deque
 from types import FrameType
 from typing import Any, Final
 
-from netglass.programs import descriptors
+from netglass.programs import descriptors, signal_masks
 from netglass.programs.clock import nanoseconds
 from netglass.programs.descriptors import FIRST, at_work
 from netglass.programs.kernel import Kernel, Task
@@ -96,10 +96,11 @@ class Spawned:
 class Signals:
     """Those of one run."""
 
-    __slots__ = ("_number", "_spawned", "came", "due", "interval", "kernel", "pending", "wakeup_fd")
+    __slots__ = ("_number", "_spawned", "came", "due", "interval", "kernel", "masks", "pending", "wakeup_fd")
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel: Kernel = kernel
+        self.masks: signal_masks.Masks = signal_masks.Masks(kernel, self.deliver)
         self.due: int = NEVER  # of ITIMER_REAL
         self.interval: int = 0
         self.wakeup_fd: int = -1
@@ -156,6 +157,9 @@ class Signals:
 
     def deliver(self, number: int) -> None:
         """To this process: the main task handles it, once that has the baton."""
+        number = int(number)  # handlers get no member of Signals
+        if self.masks.own().keeps(number):
+            return
         spawned = self.spawned()
         if spawned is not None and callable(spawned.handler(number)):
             self.tell(spawned.wakeup_fd, number)
@@ -340,8 +344,10 @@ for _function in (*_OWN.values(), kill):
 
 def patches(kernel: Kernel) -> list[Patch]:
     own = sys.modules[__name__]
+    signals = Signals(kernel)
     return [
-        Patch(own, "current", Signals(kernel)),
+        Patch(own, "current", signals),
+        *([] if kernel.real_time else signal_masks.patches(signals.masks)),
         *[Patch(signal, name, function) for name, function in _OWN.items()],
         Patch(os, "kill", kill),
     ]
