@@ -29,6 +29,7 @@ EPIPE: Final = 32
 EDOM: Final = 33
 ERANGE: Final = 34
 ENOSYS: Final = 38
+ELOOP: Final = 40
 ENODATA: Final = 61
 ENONET: Final = 64
 EPROTO: Final = 71

@@ -9,6 +9,7 @@ from __future__ import annotations
 import array
 import errno
 import fcntl
+import itertools
 import os
 import pickle
 import re
@@ -497,6 +498,36 @@ def test_epoll_of_epoll():
             found += [bits(outer.poll(1), inner.fileno()), len(select.select([inner], [], [], 0)[0])]
             server.recv(1)
             return [*found, outer.poll(0)]
+
+    both(program)
+
+
+def test_epoll_sets_in_circles_and_chains():
+    def program():
+        def chained(sets):
+            return [told(outer.register, inner) for outer, inner in sets]
+
+        one, other = select.epoll(), select.epoll()
+        down, up = ([select.epoll() for _ in range(8)] for _ in range(2))
+        return [
+            *chained([(one, one), (one, other), (other, one)]),
+            *chained(itertools.pairwise(down)),
+            *chained(reversed(list(itertools.pairwise(up)))),
+        ]
+
+    both(program)
+
+
+def test_what_goes_with_exclusive():
+    def program():
+        watching, listener = select.epoll(), socket.create_server(("127.0.0.1", 0))
+        answers = []
+        for more in (select.EPOLLIN, select.EPOLLET, select.EPOLLONESHOT, select.EPOLLPRI, select.EPOLLRDHUP):
+            answers.append(told(watching.register, listener, select.EPOLLEXCLUSIVE | more))
+            answers.append(told(watching.unregister, listener))
+        answers.append(told(watching.register, select.epoll(), select.EPOLLEXCLUSIVE))
+        listener.close()
+        return answers
 
     both(program)
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from netglass.errnos import EEXIST, EINVAL, ENOENT
+from netglass.errnos import EEXIST, EINVAL, ELOOP, ENOENT
 from netglass.host.host import Host
 from netglass.sockets.description import Description
-from netglass.world import POLLERR, POLLHUP, POLLIN, Waker
+from netglass.world import POLLERR, POLLHUP, POLLIN, POLLOUT, Waker
 
 EPOLLEXCLUSIVE: Final = 1 << 28
 EPOLLWAKEUP: Final = 1 << 29
@@ -23,6 +23,8 @@ EPOLLONESHOT: Final = 1 << 30
 EPOLLET: Final = 1 << 31
 _SWITCHES: Final = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET
 _UNASKED: Final = POLLERR | POLLHUP
+_WITH_EXCLUSIVE: Final = POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
+_SETS_MAX: Final = 5  # each in the next (EP_MAX_NESTS + 1)
 
 
 class _Watch(Waker):
@@ -69,8 +71,14 @@ class EpollSet(Description):
         """EPOLL_CTL_ADD: 0 or a negative errno."""
         if description is self:
             return -EINVAL
+        if events & EPOLLEXCLUSIVE and (events & ~_WITH_EXCLUSIVE or isinstance(description, EpollSet)):
+            return -EINVAL
         if (number, description) in self._watches:
             return -EEXIST
+        if isinstance(description, EpollSet) and (
+            self._closes_circle(description) or self._above() + description._below() > _SETS_MAX
+        ):
+            return -ELOOP
         watch = _Watch(self, number, description, events)
         self._watches[number, description] = watch
         _hang(watch)
@@ -94,6 +102,20 @@ class EpollSet(Description):
         self._candidates.pop(watch, None)
         _unhang(watch)
         return 0
+
+    def _closes_circle(self, other: EpollSet) -> bool:
+        return other is self or any(self._closes_circle(each) for each in other._inner())
+
+    def _inner(self) -> list[EpollSet]:
+        return [each for _, each in self._watches if isinstance(each, EpollSet) and each.references > 0]
+
+    def _above(self) -> int:
+        """How many sets there are in the longest chain that ends with this one. None watches another exclusively."""
+        return 1 + max([watch.owner._above() for watch in self.watchers if isinstance(watch, _Watch)], default=0)
+
+    def _below(self) -> int:
+        """And in the longest one that begins with it."""
+        return 1 + max([each._below() for each in self._inner()], default=0)
 
     def _look(self, watch: _Watch) -> None:
         """Adding or changing a watch counts as an edge."""

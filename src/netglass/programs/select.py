@@ -16,7 +16,7 @@ from typing import Any, Final
 from netglass.errnos import EBADF, EINVAL, ENOENT, EPERM
 from netglass.programs import descriptors
 from netglass.programs.descriptors import FIRST, Descriptors, active, checked, fail, nanoseconds, number_of, whom
-from netglass.programs.epoll import EPOLLEXCLUSIVE, EpollSet
+from netglass.programs.epoll import EpollSet
 from netglass.sockets.description import Description
 from netglass.times import MICROSECOND, MILLISECOND, NEVER
 from netglass.world import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI
@@ -294,8 +294,6 @@ class epoll:  # noqa: N801
 
     def register(self, fd: Any, eventmask: int = POLLIN | POLLPRI | POLLOUT) -> None:
         watching, number, description = self._target(fd)
-        if eventmask & EPOLLEXCLUSIVE and isinstance(description, EpollSet):
-            fail(-EINVAL)
         checked(watching.control_add(number, description, _unsigned(eventmask)))
 
     def modify(self, fd: Any, eventmask: int) -> None:
