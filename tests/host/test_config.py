@@ -6,6 +6,7 @@ import pytest
 
 from netglass.errors import MisuseError
 from netglass.host.config import _SYSCTLS, HostConfig
+from netglass.neighbor.config import SYSCTLS
 from netglass.times import NEVER, SECOND
 
 
@@ -21,9 +22,12 @@ def values(config: HostConfig) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("name", sorted(_SYSCTLS))
+BOUNDS = {**SYSCTLS, **{name: (known.count, known.least, known.most) for name, known in _SYSCTLS.items()}}
+
+
+@pytest.mark.parametrize("name", sorted(BOUNDS))
 def test_every_name_sets_exactly_one_value_and_its_bounds_hold(name: str):
-    count, least, most = _SYSCTLS[name]
+    count, least, most = BOUNDS[name]
     before = values(HostConfig())
     changed = set()
     for number in {least, most}:

@@ -76,128 +76,18 @@ class HostConfig:
                 raise MisuseError(f"{name} is one of {', '.join(congestion.names())}; this is {value!r}")
             self.tcp.congestion_control = control
             return
-        if name not in _SYSCTLS:
-            known = ", ".join(sorted([*_SYSCTLS, "net.ipv4.tcp_congestion_control"]))
+        if name not in _SYSCTLS and name not in SYSCTLS:
+            known = ", ".join(sorted([*_SYSCTLS, *SYSCTLS, "net.ipv4.tcp_congestion_control"]))
             raise MisuseError(f"there is no sysctl {name!r} here; there are {known}")
-        count, least, most = _SYSCTLS[name]
-        numbers = _numbers(name, value, count, least, most)
         if name in SYSCTLS:
-            self.neighbor.set(name, numbers[0])
-        elif count > 1:
-            self._set_several(name, numbers)
-        elif most == 1:
-            self._set_switch(name, numbers[0] == 1)
-        elif not (self._set_time(name, numbers[0]) or self._set_retries(name, numbers[0])):
-            self._set_number(name, numbers[0])
-
-    def _set_several(self, name: str, numbers: list[int]) -> None:
+            count, least, most = SYSCTLS[name]
+            self.neighbor.set(name, _numbers(name, value, count, least, most)[0])
+            return
+        known_one = _SYSCTLS[name]
+        numbers = _numbers(name, value, known_one.count, known_one.least, known_one.most)
         if numbers != sorted(numbers):
             raise MisuseError(f"the numbers of {name} must rise; these are {numbers}")
-        if name == "net.ipv4.tcp_rmem":
-            self.tcp.rmem = (numbers[0], numbers[1], numbers[2])
-        elif name == "net.ipv4.tcp_wmem":
-            self.tcp.wmem = (numbers[0], numbers[1], numbers[2])
-        else:
-            self.port_range = (numbers[0], numbers[1])
-
-    def _set_switch(self, name: str, on: bool) -> None:
-        tcp = self.tcp
-        match name:
-            case "net.ipv4.tcp_window_scaling":
-                tcp.window_scaling = on
-            case "net.ipv4.tcp_timestamps":
-                tcp.timestamps = on
-            case "net.ipv4.tcp_sack":
-                tcp.sack = on
-            case "net.ipv4.tcp_rfc1337":
-                tcp.rfc1337 = on
-            case "net.ipv4.tcp_tw_reuse":
-                tcp.tw_reuse = on
-            case "net.ipv4.tcp_slow_start_after_idle":
-                tcp.slow_start_after_idle = on
-            case "net.ipv4.tcp_abort_on_overflow":
-                tcp.abort_on_overflow = on
-            case "net.ipv4.icmp_echo_ignore_all":
-                self.echo_ignore_all = on
-            case "net.ipv4.conf.all.accept_redirects":
-                self.accept_redirects = on
-            case "net.ipv4.conf.all.send_redirects":
-                self.send_redirects = on
-            case _:  # net.ipv4.ip_forward, net.ipv6.conf.all.forwarding
-                self.forwarding = on
-
-    def _set_time(self, name: str, number: int) -> bool:
-        """False if `name` is no time."""
-        tcp = self.tcp
-        match name:
-            case "net.ipv4.tcp_keepalive_time":
-                tcp.keepalive_time = number * SECOND
-            case "net.ipv4.tcp_keepalive_intvl":
-                tcp.keepalive_intvl = number * SECOND
-            case "net.ipv4.tcp_fin_timeout":
-                tcp.fin_timeout = number * SECOND
-            case "net.ipv4.tcp_invalid_ratelimit":
-                tcp.invalid_ratelimit = number * MILLISECOND
-            case "net.ipv4.tcp_rto_min_us":
-                tcp.rto_min = number * MICROSECOND
-            case "net.ipv4.tcp_rto_max_ms":
-                tcp.rto_max = number * MILLISECOND
-            case "net.ipv4.icmp_ratelimit":
-                self.icmp_interval = number * MILLISECOND
-            case "net.ipv6.icmp.ratelimit":
-                self.icmp6_interval = number * MILLISECOND
-            case "net.ipv4.ipfrag_time":
-                self.ipfrag_time = number * SECOND
-            case "net.ipv6.ip6frag_time":
-                self.ip6frag_time = number * SECOND
-            case _:
-                return False
-        return True
-
-    def _set_retries(self, name: str, number: int) -> bool:
-        tcp = self.tcp
-        match name:
-            case "net.ipv4.tcp_syn_linear_timeouts":
-                tcp.syn_linear_timeouts = number
-            case "net.ipv4.tcp_syn_retries":
-                tcp.syn_retries = number
-            case "net.ipv4.tcp_synack_retries":
-                tcp.synack_retries = number
-            case "net.ipv4.tcp_retries2":
-                tcp.retries2 = number
-            case "net.ipv4.tcp_orphan_retries":
-                tcp.orphan_retries = number or 8  # Linux tcp_orphan_retries(): 0 means 8
-            case _:
-                return False
-        return True
-
-    def _set_number(self, name: str, number: int) -> None:
-        tcp = self.tcp
-        match name:
-            case "net.ipv4.tcp_reordering":
-                tcp.reordering = number
-            case "net.ipv4.tcp_keepalive_probes":
-                tcp.keepalive_probes = number
-            case "net.ipv4.tcp_syncookies":
-                tcp.syncookies = number
-            case "net.ipv4.tcp_max_syn_backlog":
-                tcp.syn_queue_limit = number
-            case "net.ipv4.tcp_challenge_ack_limit":
-                tcp.challenge_ack_limit = NEVER if number == _MOST else number
-            case "net.core.somaxconn":
-                tcp.somaxconn = number
-            case "net.ipv4.icmp_msgs_per_sec":
-                self.icmp_msgs_per_sec = number
-            case "net.ipv4.icmp_msgs_burst":
-                self.icmp_msgs_burst = number
-            case "net.ipv4.ipfrag_high_thresh":
-                self.ipfrag_high_thresh = number
-            case "net.ipv6.ip6frag_high_thresh":
-                self.ip6frag_high_thresh = number
-            case "net.ipv4.ip_default_ttl":
-                self.default_ttl_hops = number
-            case _:  # net.ipv4.ip_unprivileged_port_start
-                self.unprivileged_port_start = number
+        setattr(self.tcp if known_one.owner == _TCP else self, known_one.attribute, known_one.meant(numbers))
 
     def copy_from(self, other: HostConfig) -> None:
         """Takes over every value of `other`; the hosts that use this configuration see them."""
@@ -221,53 +111,82 @@ class HostConfig:
         _copy_tcp(self.tcp, other.tcp)
 
 
-_SWITCH: Final = (1, 0, 1)
+_HOST: Final = 0
+_TCP: Final = 1
 
-# How many numbers, and between which bounds each of them lies.
-_SYSCTLS: Final[dict[str, tuple[int, int, int]]] = {
-    **SYSCTLS,
-    "net.core.somaxconn": (1, 0, _MOST),
-    "net.ipv4.conf.all.accept_redirects": _SWITCH,
-    "net.ipv4.conf.all.send_redirects": _SWITCH,
-    "net.ipv4.icmp_echo_ignore_all": _SWITCH,
-    "net.ipv4.icmp_msgs_burst": (1, 0, _MOST),
-    "net.ipv4.icmp_msgs_per_sec": (1, 0, _MOST),
-    "net.ipv4.icmp_ratelimit": (1, 0, _MOST),
-    "net.ipv4.ip_default_ttl": (1, 1, 255),
-    "net.ipv4.ip_forward": _SWITCH,
-    "net.ipv4.ip_local_port_range": (2, 1, 65535),
-    "net.ipv4.ip_unprivileged_port_start": (1, 0, 65535),
-    "net.ipv4.ipfrag_high_thresh": (1, 0, _MOST),
-    "net.ipv4.ipfrag_time": (1, 0, _MOST),
-    "net.ipv4.tcp_abort_on_overflow": _SWITCH,
-    "net.ipv4.tcp_challenge_ack_limit": (1, 0, _MOST),
-    "net.ipv4.tcp_fin_timeout": (1, 0, _MOST),
-    "net.ipv4.tcp_invalid_ratelimit": (1, 0, _MOST),
-    "net.ipv4.tcp_keepalive_intvl": (1, 1, 32767),
-    "net.ipv4.tcp_keepalive_probes": (1, 0, 255),
-    "net.ipv4.tcp_keepalive_time": (1, 1, 32767),
-    "net.ipv4.tcp_max_syn_backlog": (1, 0, _MOST),
-    "net.ipv4.tcp_orphan_retries": (1, 0, 255),
-    "net.ipv4.tcp_reordering": (1, 1, 300),
-    "net.ipv4.tcp_retries2": (1, 0, 255),
-    "net.ipv4.tcp_rfc1337": _SWITCH,
-    "net.ipv4.tcp_rmem": (3, 1, _MOST),
-    "net.ipv4.tcp_rto_max_ms": (1, 1000, 120_000),
-    "net.ipv4.tcp_rto_min_us": (1, 1, _MOST),
-    "net.ipv4.tcp_sack": _SWITCH,
-    "net.ipv4.tcp_slow_start_after_idle": _SWITCH,
-    "net.ipv4.tcp_syn_linear_timeouts": (1, 0, 127),
-    "net.ipv4.tcp_syn_retries": (1, 1, 127),
-    "net.ipv4.tcp_synack_retries": (1, 0, 255),
-    "net.ipv4.tcp_syncookies": (1, 0, 2),
-    "net.ipv4.tcp_timestamps": _SWITCH,
-    "net.ipv4.tcp_tw_reuse": _SWITCH,
-    "net.ipv4.tcp_window_scaling": _SWITCH,
-    "net.ipv4.tcp_wmem": (3, 1, _MOST),
-    "net.ipv6.conf.all.forwarding": _SWITCH,
-    "net.ipv6.icmp.ratelimit": (1, 0, _MOST),
-    "net.ipv6.ip6frag_high_thresh": (1, 0, _MOST),
-    "net.ipv6.ip6frag_time": (1, 0, _MOST),
+
+class Sysctl:
+    """Where a name's value is kept, and between which bounds its numbers lie."""
+
+    __slots__ = ("attribute", "count", "least", "most", "owner", "switch", "unit")
+
+    def __init__(
+        self, owner: int, attribute: str, least: int, most: int, unit: int = 1, count: int = 1, switch: bool = False
+    ) -> None:
+        self.owner: int = owner  # _HOST or _TCP
+        self.attribute: str = attribute
+        self.least: int = least
+        self.most: int = most
+        self.unit: int = unit  # ns, of a time
+        self.count: int = count  # of numbers
+        self.switch: bool = switch
+
+    def meant(self, numbers: list[int]) -> int | bool | tuple[int, ...]:
+        """What is kept."""
+        if self.count > 1:
+            return tuple(numbers)
+        if self.switch:
+            return numbers[0] == 1
+        if self.attribute == "orphan_retries":
+            return numbers[0] or 8  # Linux tcp_orphan_retries(): 0 means 8
+        if self.attribute == "challenge_ack_limit" and numbers[0] == _MOST:
+            return NEVER
+        return numbers[0] * self.unit
+
+
+_SYSCTLS: Final[dict[str, Sysctl]] = {
+    "net.core.somaxconn": Sysctl(_TCP, "somaxconn", 0, _MOST),
+    "net.ipv4.conf.all.accept_redirects": Sysctl(_HOST, "accept_redirects", 0, 1, switch=True),
+    "net.ipv4.conf.all.send_redirects": Sysctl(_HOST, "send_redirects", 0, 1, switch=True),
+    "net.ipv4.icmp_echo_ignore_all": Sysctl(_HOST, "echo_ignore_all", 0, 1, switch=True),
+    "net.ipv4.icmp_msgs_burst": Sysctl(_HOST, "icmp_msgs_burst", 0, _MOST),
+    "net.ipv4.icmp_msgs_per_sec": Sysctl(_HOST, "icmp_msgs_per_sec", 0, _MOST),
+    "net.ipv4.icmp_ratelimit": Sysctl(_HOST, "icmp_interval", 0, _MOST, unit=MILLISECOND),
+    "net.ipv4.ip_default_ttl": Sysctl(_HOST, "default_ttl_hops", 1, 255),
+    "net.ipv4.ip_forward": Sysctl(_HOST, "forwarding", 0, 1, switch=True),
+    "net.ipv4.ip_local_port_range": Sysctl(_HOST, "port_range", 1, 65535, count=2),
+    "net.ipv4.ip_unprivileged_port_start": Sysctl(_HOST, "unprivileged_port_start", 0, 65535),
+    "net.ipv4.ipfrag_high_thresh": Sysctl(_HOST, "ipfrag_high_thresh", 0, _MOST),
+    "net.ipv4.ipfrag_time": Sysctl(_HOST, "ipfrag_time", 0, _MOST, unit=SECOND),
+    "net.ipv4.tcp_abort_on_overflow": Sysctl(_TCP, "abort_on_overflow", 0, 1, switch=True),
+    "net.ipv4.tcp_challenge_ack_limit": Sysctl(_TCP, "challenge_ack_limit", 0, _MOST),
+    "net.ipv4.tcp_fin_timeout": Sysctl(_TCP, "fin_timeout", 0, _MOST, unit=SECOND),
+    "net.ipv4.tcp_invalid_ratelimit": Sysctl(_TCP, "invalid_ratelimit", 0, _MOST, unit=MILLISECOND),
+    "net.ipv4.tcp_keepalive_intvl": Sysctl(_TCP, "keepalive_intvl", 1, 32767, unit=SECOND),
+    "net.ipv4.tcp_keepalive_probes": Sysctl(_TCP, "keepalive_probes", 0, 255),
+    "net.ipv4.tcp_keepalive_time": Sysctl(_TCP, "keepalive_time", 1, 32767, unit=SECOND),
+    "net.ipv4.tcp_max_syn_backlog": Sysctl(_TCP, "syn_queue_limit", 0, _MOST),
+    "net.ipv4.tcp_orphan_retries": Sysctl(_TCP, "orphan_retries", 0, 255),
+    "net.ipv4.tcp_reordering": Sysctl(_TCP, "reordering", 1, 300),
+    "net.ipv4.tcp_retries2": Sysctl(_TCP, "retries2", 0, 255),
+    "net.ipv4.tcp_rfc1337": Sysctl(_TCP, "rfc1337", 0, 1, switch=True),
+    "net.ipv4.tcp_rmem": Sysctl(_TCP, "rmem", 1, _MOST, count=3),
+    "net.ipv4.tcp_rto_max_ms": Sysctl(_TCP, "rto_max", 1000, 120_000, unit=MILLISECOND),
+    "net.ipv4.tcp_rto_min_us": Sysctl(_TCP, "rto_min", 1, _MOST, unit=MICROSECOND),
+    "net.ipv4.tcp_sack": Sysctl(_TCP, "sack", 0, 1, switch=True),
+    "net.ipv4.tcp_slow_start_after_idle": Sysctl(_TCP, "slow_start_after_idle", 0, 1, switch=True),
+    "net.ipv4.tcp_syn_linear_timeouts": Sysctl(_TCP, "syn_linear_timeouts", 0, 127),
+    "net.ipv4.tcp_syn_retries": Sysctl(_TCP, "syn_retries", 1, 127),
+    "net.ipv4.tcp_synack_retries": Sysctl(_TCP, "synack_retries", 0, 255),
+    "net.ipv4.tcp_syncookies": Sysctl(_TCP, "syncookies", 0, 2),
+    "net.ipv4.tcp_timestamps": Sysctl(_TCP, "timestamps", 0, 1, switch=True),
+    "net.ipv4.tcp_tw_reuse": Sysctl(_TCP, "tw_reuse", 0, 1, switch=True),
+    "net.ipv4.tcp_window_scaling": Sysctl(_TCP, "window_scaling", 0, 1, switch=True),
+    "net.ipv4.tcp_wmem": Sysctl(_TCP, "wmem", 1, _MOST, count=3),
+    "net.ipv6.conf.all.forwarding": Sysctl(_HOST, "forwarding", 0, 1, switch=True),
+    "net.ipv6.icmp.ratelimit": Sysctl(_HOST, "icmp6_interval", 0, _MOST, unit=MILLISECOND),
+    "net.ipv6.ip6frag_high_thresh": Sysctl(_HOST, "ip6frag_high_thresh", 0, _MOST),
+    "net.ipv6.ip6frag_time": Sysctl(_HOST, "ip6frag_time", 0, _MOST, unit=SECOND),
 }
 
 
