@@ -28,7 +28,7 @@ TERMINATED = 128 + signal.SIGTERM
 class Running:
     """A process in the namespace. Its standard error goes to a file, so that it never waits for us."""
 
-    def __init__(self, command: list[str], directory: Path, errors: Path) -> None:
+    def __init__(self, command: list[str], directory: Path, errors: Path, keep: Sequence[int] = ()) -> None:
         self.command = command
         self._errors = errors
         with errors.open("wb") as out:
@@ -38,6 +38,7 @@ class Running:
                 stdout=subprocess.PIPE,
                 stderr=out,
                 cwd=directory,
+                pass_fds=keep,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
 
@@ -101,9 +102,10 @@ class Machine:
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self.namespace.call(function, *args, **kwargs)
 
-    def start(self, *command: str | Path) -> Running:
+    def start(self, *command: str | Path, keep: Sequence[int] = ()) -> Running:
+        """`keep`: descriptors that the process inherits."""
         errors = self.directory / f"stderr-{len(self._started)}"
-        process = self.call(Running, [str(each) for each in command], self.directory, errors)
+        process = self.call(Running, [str(each) for each in command], self.directory, errors, keep)
         self._started.append(process)
         return process
 
@@ -141,6 +143,8 @@ class Machine:
         finally:
             for process in self._started:
                 process.kill()
+            for number in self.namespace.processes():  # what they started and did not end
+                os.kill(number, signal.SIGKILL)
             self.namespace.close()
 
 

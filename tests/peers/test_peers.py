@@ -43,7 +43,7 @@ def test_curl(machine: Machine, bulk: Path, version: int):
     serve(machine)
     place = OURS[version]
     assert machine.run("curl", "-sSg", url(place, "bulk")) == bulk.read_bytes()
-    many = machine.run("curl", "-sSg", "--parallel", url(place, "stderr-0?[1-20]"))
+    many = machine.run("curl", "-sSg", "--parallel", *[url(place, "stderr-0")] * 20)
     assert many.count(b"netglass is 10.83.0.2") == 20
     assert b"200 OK" in machine.run("curl", "-sSgI", url(place, "bulk"))
     assert b"404" in machine.run("curl", "-sSg", "-o", "/dev/null", "-w", "%{http_code}", url(place, "nothing"))
