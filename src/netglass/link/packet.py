@@ -27,9 +27,12 @@ _PACKET_IGNORE_OUTGOING: Final = 23
 
 
 class Packet(Device):
-    """The device `name`, which must exist, under our host; its MAC address is ours. `offload`: we send segments of up
-    to 64 KiB for the kernel to cut. Checksums are left to it in any case, if it takes them (PACKET_VNET_HDR): what another
-    stack on this machine sends has none, and without that header nobody could tell."""
+    """The device `name`, which must exist, under our host; its MAC address is ours.
+
+    `offload`: we send segments of up to 64 KiB for the kernel to cut. Checksums are left to it in any case, if it takes
+    them (PACKET_VNET_HDR): what another stack on this machine sends has none, and without that header nobody could
+    tell.
+    """
 
     __slots__ = ()
 
