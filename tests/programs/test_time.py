@@ -182,3 +182,17 @@ def test_programs_and_generator_processes_share_the_time():
     host.spawn(process)
     netglass.run(host, main)
     assert seen == [("main", 10**9), ("process", 2 * 10**9), ("main", 3 * 10**9)]
+
+
+def test_who_sleeps_needs_no_processor():
+    def main():
+        began = time.process_time(), time.thread_time(), time.clock_gettime(time.CLOCK_PROCESS_CPUTIME_ID)
+        time.sleep(HOUR)
+        slept = time.process_time(), time.thread_time(), time.clock_gettime(time.CLOCK_PROCESS_CPUTIME_ID)
+        while time.process_time() < 0.001:
+            pass
+        return slept == began, time.thread_time(), time.process_time()
+
+    same, of_thread, of_process = netglass.run(lab(), main)
+    assert same
+    assert 0.001 <= of_thread <= of_process < 0.0011

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from netglass.programs import current
+from netglass.programs.kernel import Kernel
 from netglass.programs.patches import Patch
 from netglass.times import SECOND
 
@@ -50,6 +52,30 @@ def _clock(name: str, offset: int, whole: bool) -> Any:
 
     read.__name__ = read.__qualname__ = name
     return read
+
+
+def _processor_clock(name: str, busy: Callable[[Kernel], int], whole: bool) -> Any:
+    """Who sleeps is not busy, and computing takes no time: what passes is the time of those who look at the clock again
+    and again."""
+    real = _REAL[name]
+
+    def read() -> float:
+        kernel = current.kernel()
+        if kernel is None:
+            return real()  # type: ignore[no-any-return]
+        kernel.spin()
+        return busy(kernel) if whole else busy(kernel) / 1e9
+
+    read.__name__ = read.__qualname__ = name
+    return read
+
+
+def _of_process(kernel: Kernel) -> int:
+    return kernel.busy
+
+
+def _of_thread(kernel: Kernel) -> int:
+    return kernel.current().busy
 
 
 def sleep(seconds: float, /) -> None:
@@ -120,12 +146,20 @@ _OFFSETS: Final[dict[int, int]] = {
 }
 
 
+_BUSY: Final[dict[int, Callable[[Kernel], int]]] = {
+    getattr(time, "CLOCK_PROCESS_CPUTIME_ID", -1): _of_process,
+    getattr(time, "CLOCK_THREAD_CPUTIME_ID", -1): _of_thread,
+}
+
+
 def clock_gettime_ns(clock: int, /) -> int:
     """time.clock_gettime_ns"""
     kernel = current.kernel()
     if kernel is None or clock not in _OFFSETS:
         return _REAL["clock_gettime_ns"](clock)  # type: ignore[no-any-return]
     kernel.spin()
+    if clock in _BUSY:
+        return _BUSY[clock](kernel)
     return kernel.now() + _OFFSETS[clock]
 
 
@@ -141,10 +175,10 @@ _REPLACEMENTS: Final[dict[str, Any]] = {
     "monotonic_ns": _clock("monotonic_ns", UPTIME, True),
     "perf_counter": _clock("perf_counter", UPTIME, False),
     "perf_counter_ns": _clock("perf_counter_ns", UPTIME, True),
-    "process_time": _clock("process_time", 0, False),
-    "process_time_ns": _clock("process_time_ns", 0, True),
-    "thread_time": _clock("thread_time", 0, False),
-    "thread_time_ns": _clock("thread_time_ns", 0, True),
+    "process_time": _processor_clock("process_time", _of_process, False),
+    "process_time_ns": _processor_clock("process_time_ns", _of_process, True),
+    "thread_time": _processor_clock("thread_time", _of_thread, False),
+    "thread_time_ns": _processor_clock("thread_time_ns", _of_thread, True),
     "sleep": sleep,
     "localtime": _with_time("localtime", 0),
     "gmtime": _with_time("gmtime", 0),

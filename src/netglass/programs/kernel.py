@@ -54,6 +54,7 @@ class Task:
 
     __slots__ = (
         "alarm_at",
+        "busy",
         "context",
         "daemon",
         "deadline",
@@ -97,6 +98,7 @@ class Task:
         self.joiners: list[Task] = []
         self.on_end: list[Callable[[], None]] = []  # called when it is done, by its own thread
         self.spins: int = 0
+        self.busy: int = 0  # ns of processor time: those that passed for it alone
         self.waker: TaskWaker = TaskWaker(self)  # for `description.watchers`
         # The kernel's own:
         self.gate: Any = raw.allocate_lock()  # it waits here for the baton
@@ -150,6 +152,7 @@ class Kernel:
         self.real_time: bool = world.in_real_time()
         self.tasks: list[Task] = []
         self.switches: int = 0  # how often the baton changed hands
+        self.busy: int = 0  # ns of processor time, of all tasks
         self.before_threads: Callable[[], None] | None = None  # called when the main task is no longer alone
         self.programs: list[Task] = []  # spawned by name, so that their errors matter
         self.deterministic_tls: bool = False
@@ -288,6 +291,8 @@ class Kernel:
             return
         task.spins += 1
         if task.spins > SPINS and task.ident == get_ident() and not task.parked:
+            task.busy += SPIN_TIME
+            self.busy += SPIN_TIME
             self._park(task, "a microsecond (it looks at something again and again)", self.world.now() + SPIN_TIME)
 
     def _breathe(self) -> None:
