@@ -40,6 +40,15 @@ def test_the_segments_that_a_program_does_not_survive_are_named(pytester):
     )
 
 
+def test_a_test_that_passes_only_once_is_told_so(pytester):
+    source = f"{HELLO}\nruns = []\n\ndef test_once(net):\n    runs.append(answer_of(net))\n    assert len(runs) == 1\n"
+    result = run(pytester, source, "--netglass-sweep")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["netglass sweep: nothing tried, for a second run fails without any fault: *assert 2 == 1*"]
+    )
+
+
 def test_the_line_that_is_shown_does_it_again_when_pasted(pytester):
     output = run(pytester, IMPATIENT, "--netglass-sweep").stdout.str()
     pasted = sorted(set(re.findall(r"faults=\[faults\..*\]", output)))  # where CI is set, pytest says all of it twice
@@ -260,7 +269,7 @@ def test_what_tests_share_is_set_up_once_and_the_rest_each_time(pytester):
         answer_of(net)
 
     def test_after(shared):
-        assert log == ["shared up", *["own up", "own down"] * 12]
+        assert log == ["shared up", *["own up", "own down"] * 13]
     """
     run(pytester, HELLO + dedent(source), "--netglass-sweep").assert_outcomes(passed=2)
 

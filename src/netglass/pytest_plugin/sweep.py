@@ -159,6 +159,9 @@ def trial_of(kind: Kind, passed: Passed, transmission: Transmission, many_cables
 def swept(item: pytest.Item, trials: list[Trial], passed: pytest.TestReport) -> pytest.TestReport:
     """Tries everything; the report of the test with its sweep."""
     began = monotonic()
+    changed = changes(item) if trials else ""
+    if changed:
+        return failed(item, f"netglass sweep: nothing tried, for a second run fails without any fault: {changed}")
     progress = Progress(item, len(trials))
     casualties: list[Casualty] = []
     missed: list[Trial] = []
@@ -172,13 +175,24 @@ def swept(item: pytest.Item, trials: list[Trial], passed: pytest.TestReport) -> 
     progress.end()
     report = passed
     if casualties or missed:
-        item._report_sections.clear()  # noqa: SLF001  nor the verdict's
-        text = verdict(len(trials), casualties, missed)
-        call = pytest.CallInfo.from_call(lambda: pytest.fail(text, pytrace=False), "call")
-        report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+        report = failed(item, verdict(len(trials), casualties, missed))
     report.duration = passed.duration + monotonic() - began
     report.user_properties.append((SWEEP, "sweep, " + summary(len(trials), casualties, missed)))
     return report
+
+
+def failed(item: pytest.Item, text: str) -> pytest.TestReport:
+    item._report_sections.clear()  # noqa: SLF001  what the runs printed is not the verdict's
+    call = pytest.CallInfo.from_call(lambda: pytest.fail(text, pytrace=False), "call")
+    return cast(pytest.TestReport, item.ihook.pytest_runtest_makereport(item=item, call=call))
+
+
+def changes(item: pytest.Item) -> str:
+    """The error of a second run like the first; "" if it passes too. A test that finds what the run before left would
+    survive no fault at all."""
+    run = Run(tuple(item.config.getoption("netglass_fault")), label="second run")
+    reports = [each for each in run_once(item, run) if each.failed]
+    return crash(reports[0], item.path.name) if reports else ""
 
 
 def attempt(item: pytest.Item, trial: Trial) -> tuple[Casualty | None, bool]:
