@@ -147,7 +147,7 @@ def reply(*records):
     answer = query.reply()
     for each in records:
         answer.add_answer(*dnslib.RR.fromZone(each))
-    return answer.pack()
+    return bytes(answer.pack())
 
 
 ASKED = dns.question(7, "a.test", dns.A) or b""

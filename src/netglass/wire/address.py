@@ -26,7 +26,7 @@ def parse(text: str) -> bytes:
 
 
 def with_prefix(written: str) -> tuple[bytes, int]:
-    """"10.83.0.2/24" as packed address and prefix length; without a prefix it is all of the address."""
+    """ "10.83.0.2/24" as packed address and prefix length; without a prefix it is all of the address."""
     address, slash, prefix = written.partition("/")
     packed = parse(address)
     if not slash:
