@@ -4,13 +4,14 @@ bytes arrive?
     python benchmarks/wire_lab.py [--size 100000000] [--cut 30]      (as root, or below unshare -Urn)
 
 Kernel to kernel, kernel to netglass and netglass to kernel, each over 1 % and 5 % loss. A line for each; exits with 1
-if a digest differs. tests/wirelab does it with less.
+if a digest differs; the last line is one JSON object. tests/wirelab does it with less.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from netglass import Network, faults
+from netglass.build import compiled
 from netglass.errors import LinkError
 from netglass.lab.host import LabHost
 from netglass.lab.io import Io, Stream
@@ -64,8 +66,8 @@ def transfer(
             peer = "" if name == server else ends[server].address
             running[name] = launch(lab, ends[name], ends[name] in kernels, name, size, peer)
         last = lab.now() + limit
-        lab.run_until(lambda: cable.lanes[0].offered >= CUT_AFTER, last)
         if cut:
+            lab.run_until(lambda: cable.lanes[0].offered >= CUT_AFTER, last)
             net.partition("sender", "receiver")
             lab.run_until(lambda: False, lab.now() + cut)
             net.heal()
@@ -186,6 +188,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=900, help="seconds for each transfer")
     words = parser.parse_args()
     bad = 0
+    seconds: dict[str, float] = {}
     for loss in ("1%", "5%"):
         for sender, receiver in PAIRS:
             try:
@@ -194,11 +197,19 @@ def main() -> int:
                 sys.exit(str(error))
             same = done.sent == done.received != ""
             bad += not same
+            seconds[f"{sender} -> {receiver}, {loss}"] = round(done.seconds, 1)
             verdict = f"SHA-256 equal ({done.sent[:16]}...)" if same else f"DIFFERS: {done.sent}, {done.received}"
             print(f"{sender} -> {receiver}, {loss} loss: {words.size:,} bytes in {done.seconds:.1f} s, {verdict}")
             for line in done.lines:
                 print(f"    {line}")
             sys.stdout.flush()
+    about = {
+        "benchmark": "wire_lab",
+        "build": "compiled" if compiled() else "pure",
+        "size": words.size,
+        "cut": words.cut,
+    }
+    print(json.dumps(about | {"differ": bad, "seconds": seconds}))
     return 1 if bad else 0
 
 

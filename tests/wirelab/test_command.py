@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from netglass.cli import lab_file
+
 COMMAND = [sys.executable, "-c", "from netglass.cli import main; main()", "wire-lab"]
 
 LAB = f"""
@@ -69,6 +71,15 @@ def test_the_programs_of_a_file(place: Path):
     assert b"you said hello" in capture
     assert b"drop SYN" in capture
     assert "SYN" in (place / "lab.svg").read_text()
+
+
+def test_the_file_in_the_documentation_is_a_lab(tmp_path: Path):
+    pages = Path(__file__).parents[2] / "docs" / "wire.md"
+    example = pages.read_text(encoding="utf-8").split("```toml\n")[1].partition("```")[0]
+    (tmp_path / "lab.toml").write_text(example)
+    lab = lab_file.read(tmp_path / "lab.toml")
+    assert [each.words[0] for each in lab.programs] == ["curl", "python3"]
+    assert [len(cable.lanes[0].faults) for cable in lab.network.cables] == [2, 0]
 
 
 @pytest.mark.usefixtures("kernels")
