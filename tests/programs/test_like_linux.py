@@ -28,6 +28,7 @@ from tests.programs.both import both, linux_only, on_a_host, told
 pytestmark = linux_only
 
 NOBODY = ("127.0.0.1", 9)
+MSG_ERRQUEUE = 0x2000
 
 
 def pair():
@@ -609,3 +610,75 @@ def test_every_wait_ends_at_its_time():
         return steps
 
     assert on_a_host(program) == [1_500_000, 1_001_500_000, 1_003_500_000, 1_004_500_000, 1_004_500_001]
+
+
+def test_headers_of_single_datagrams():
+    def program():
+        def sent(*control):
+            number = told(out.sendmsg, [b"x"], control, 0, into.getsockname())
+            return number if isinstance(number, str) else [item[1:] for item in into.recvmsg(9, 400)[1]]
+
+        def number(value):
+            return struct.pack("i", value)
+
+        ttl, tos, info = socket.IP_TTL, socket.IP_TOS, 8
+        with socket.socket(type=socket.SOCK_DGRAM) as into, socket.socket(type=socket.SOCK_DGRAM) as out:
+            into.bind(("127.0.0.1", 0))
+            into.setsockopt(socket.IPPROTO_IP, 12, 1)  # IP_RECVTTL
+            into.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+            told_of = [
+                sent((0, ttl, number(9))),
+                sent((0, tos, number(16)), (0, ttl, number(1))),
+                sent((0, tos, b"\x08")),
+            ]
+            told_of += [
+                sent((0, ttl, number(0))),
+                sent((0, ttl, b"\x09")),
+                sent((0, tos, number(256))),
+                sent((0, 99, b"")),
+            ]
+            told_of += [
+                sent((1, 1, b"")),
+                sent((1, 99, b"")),
+                sent((6, 1, b"")),
+                sent((41, socket.IPV6_TCLASS, number(3))),
+            ]
+            told_of += [sent((0, info, struct.pack("i4s4s", 77, bytes(4), bytes(4)))), sent((0, info, b"short"))]
+            info_of_7 = struct.pack("i4s4s", 0, socket.inet_aton("127.0.0.7"), bytes(4))
+            out.sendmsg([b"x"], [(0, info, info_of_7)], 0, into.getsockname())
+            return [*told_of, into.recvfrom(9)[1][0], sent(), out.getsockname()[0]]
+
+    both(program)
+
+
+def test_headers_of_single_datagrams_of_version_6():
+    def program():
+        wanted = ((41, socket.IPV6_HOPLIMIT, struct.pack("i", 7)), (41, socket.IPV6_TCLASS, struct.pack("i", 20)))
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            s.bind(("::1", 0))
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+            s.sendmsg([b"x"], wanted, 0, s.getsockname())
+            told_of = [sorted(s.recvmsg(9, 400)[1])]
+            s.connect(s.getsockname())
+            s.sendmsg([b"y"], wanted[:1])
+            told_of += [sorted(s.recvmsg(9, 400)[1])]
+            return [*told_of, told(s.sendmsg, [b"x"], [(41, socket.IPV6_HOPLIMIT, struct.pack("i", 256))])]
+
+    # What Linux answers; the machine that runs the tests may have no version 6.
+    hops, tclass = (41, 52), (41, 67)
+    assert on_a_host(program) == [
+        [(*hops, struct.pack("i", 7)), (*tclass, struct.pack("i", 20))],
+        [(*hops, struct.pack("i", 7)), (*tclass, bytes(4))],
+        "OSError 22 [Errno 22] Invalid argument",
+    ]
+
+
+def test_the_error_queue_of_a_stream_is_empty():
+    def program():
+        one, other = pair()
+        with one, other:
+            other.send(b"data")
+            return [told(one.recv, 9, MSG_ERRQUEUE), one.recv(9), told(one.recv, 9, MSG_ERRQUEUE)]
+
+    both(program)

@@ -374,12 +374,25 @@ class LabSocket(standard.socket):
         return self.send(data, flags)
 
     def _lab_send_beside(self, data: bytes, items: Ancillary, flags: int, address: Any) -> int:
-        """Descriptors, through an AF_UNIX socket."""
-        run, description = self._lab_run, self._lab_description()
-        if not isinstance(description, UnixSocket) or any(
-            item[:2] != (rights.SOL_SOCKET, rights.SCM_RIGHTS) for item in items
-        ):
-            raise OSError(EOPNOTSUPP, "sendmsg: of ancillary data, only descriptors on AF_UNIX sockets can be sent")
+        run, description, number = self._lab_run, self._lab_description(), self._lab_number
+        if isinstance(description, UnixSocket):
+            return self._lab_send_rights(description, data, items, flags, address)
+        if description.kind == standard.SOCK_STREAM:  # which takes no notice of what is for IP headers
+            return self.send(data, flags)
+        where = None if address is None else self._lab_address(address, "sendmsg")
+
+        def attempt() -> int:
+            return description.send_beside(data, where, flags, items, run.now())
+
+        sent = checked(transfer.insist(run, description, number, "sendmsg", attempt, self._lab_timeout, flags))
+        run.flush(number)
+        return sent
+
+    def _lab_send_rights(self, description: UnixSocket, data: bytes, items: Ancillary, flags: int, address: Any) -> int:
+        """Descriptors."""
+        run = self._lab_run
+        if any(item[:2] != (rights.SOL_SOCKET, rights.SCM_RIGHTS) for item in items):
+            raise OSError(EOPNOTSUPP, "sendmsg: AF_UNIX sockets of the run send descriptors beside data, nothing else")
         if address is not None:
             checked(description.connect_path(_path(address)))
         packed = rights.pack(run, b"".join([value for _, _, value in items]))

@@ -16,6 +16,7 @@ from netglass.programs.descriptors import Descriptors
 from netglass.sockets.address import Address
 from netglass.sockets.constants import (
     MSG_DONTWAIT,
+    MSG_ERRQUEUE,
     MSG_OOB,
     MSG_PEEK,
     MSG_WAITALL,
@@ -35,7 +36,7 @@ Result = TypeVar("Result")
 NO_TIMEOUT: Final = -1
 
 _PENDING: Final = frozenset({-EAGAIN, -EINPROGRESS, -EALREADY})
-_AT_ONCE: Final = MSG_DONTWAIT | MSG_OOB
+_AT_ONCE: Final = MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE
 _LOW_WATER: Final = key(SOL_SOCKET, SO_RCVLOWAT)
 
 

@@ -57,8 +57,8 @@ from netglass.sockets.constants import (
     SOCK_DGRAM,
     SOL_SOCKET,
 )
-from netglass.sockets.control import control_of
-from netglass.sockets.description import MULTICAST_ALL, Description, Message
+from netglass.sockets.control import Header, control_of
+from netglass.sockets.description import MULTICAST_ALL, Control, Description, Message
 from netglass.sockets.group_options import action_of, change_membership
 from netglass.sockets.options import Rule, key, options_in
 from netglass.udp.port import UdpPort
@@ -179,6 +179,35 @@ class DatagramSocket(Description):
         if flags & MSG_MORE or self.corked:
             return self._send_corked(data, address, flags, now)
         return self._send_whole(data if isinstance(data, bytes) else bytes(data), address, now)
+
+    def send_beside(self, data: bytes, address: Address | None, flags: int, control: Control, now: int) -> int:
+        """A datagram whose TTL, type of service, source or interface `control` tells; -EINVAL, -ENODEV."""
+        header = Header()
+        result = header.take(control, self.family)
+        port = self._bound(now) if result >= 0 else result
+        if isinstance(port, int):
+            return port
+        before = port.ttl_hops, port.multicast_ttl_hops, port.tos, port.local, port.multicast_interface
+        result = self._say(port, header)
+        if result >= 0:
+            result = self.send(data, address, flags, now)
+        port.ttl_hops, port.multicast_ttl_hops, port.tos, port.local, port.multicast_interface = before
+        return result
+
+    def _say(self, port: UdpPort, header: Header) -> int:
+        if header.ttl_hops >= 0:
+            port.ttl_hops = port.multicast_ttl_hops = header.ttl_hops
+        if header.tos >= 0:
+            port.tos = header.tos
+        interfaces = [each for each in self.host.interfaces.values() if header.index in (0, each.index)]
+        if not interfaces:
+            return -ENODEV
+        if header.index:
+            port.multicast_interface = interfaces[0].name
+        if not header.source:
+            return 0
+        port.local = local_of(header.source, self._dual())
+        return 0 if self.host.is_local(port.local) else -EINVAL
 
     def _send_whole(self, data: bytes, address: Address | None, now: int) -> int:
         port = self._bound(now)

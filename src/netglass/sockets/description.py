@@ -143,6 +143,10 @@ class Description(Waker):
         """Gather: for messages one datagram of all of them."""
         return self.send(b"".join(chunks), address, flags, now)
 
+    def send_beside(self, data: bytes, address: Address | None, flags: int, control: Control, now: int) -> int:
+        """As `send`, with ancillary data."""
+        return -EOPNOTSUPP
+
     def receive(self, size: int, flags: int, now: int) -> bytes | int:
         message = self.receive_message(size, flags, now)
         return message if isinstance(message, int) else message.data

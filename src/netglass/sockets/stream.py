@@ -31,6 +31,7 @@ from netglass.sockets.constants import (
     IPPROTO_IPV6,
     IPPROTO_TCP,
     IPV6_V6ONLY,
+    MSG_ERRQUEUE,
     MSG_FASTOPEN,
     MSG_MORE,
     MSG_OOB,
@@ -344,6 +345,8 @@ class StreamSocket(Description):
             if flags & MSG_OOB:
                 return -EINVAL
             return -(self.take_error() or ENOTCONN)
+        if flags & MSG_ERRQUEUE:
+            return -EAGAIN  # nothing is ever in it
         peek = flags & MSG_PEEK != 0
         if flags & MSG_OOB:
             return _urgent(connection.receive_urgent(now, peek))
