@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -39,6 +40,8 @@ with socket.create_connection((sys.argv[1], 80)) as sock:
     print(sock.recv(100).decode())
 raise SystemExit(7)
 """
+
+HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 
 WITHOUT_RIGHTS = """
 import ctypes, struct
@@ -89,16 +92,22 @@ def test_another_command_than_that_of_the_file(place: Path):
 
 
 @pytest.mark.usefixtures("kernels")
-def test_servers_alone_run_until_they_are_told_to_end(place: Path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_servers_alone_run_until_they_are_told_to_end(place: Path, number: signal.Signals):
     (place / "lab.toml").write_text("\n".join([line for line in LAB.splitlines() if not line.startswith("run")]))
-    with subprocess.Popen([*COMMAND, "lab.toml"], cwd=place, stderr=subprocess.PIPE, text=True) as running:
+    # As from a shell in the foreground: in a background one Ctrl-C is ignored, and children inherit that.
+    words = [sys.executable, "-c", f"{HEARING}; from netglass.cli import main; main()", "wire-lab", "lab.toml"]
+    with subprocess.Popen(words, cwd=place, stderr=subprocess.PIPE, text=True, start_new_session=True) as running:
         assert running.stderr is not None
         said = ""
         while "Ctrl-C ends it" not in said:
             line = running.stderr.readline()
             assert line, said
             said += line
-        running.send_signal(signal.SIGTERM)
+        if number == signal.SIGINT:
+            os.killpg(running.pid, number)  # a terminal tells all in the foreground
+        else:
+            running.send_signal(number)
         rest = running.stderr.read()  # to the end: the programs, which have the same standard error, have ended
         assert running.wait(timeout=60) == 130
         assert "client -> server: " in rest

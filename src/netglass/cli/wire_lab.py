@@ -76,6 +76,7 @@ def carry_out(
     if recorder is not None:
         made.network.observe(recorder)
     signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # who has read enough (`| head`) gets an error, which ends it cleanly
     try:
         with WireLab(made.network, [each.host.name for each in programs], None if quiet else say) as lab:
             code = run(lab, programs)

@@ -233,9 +233,10 @@ class WireLab:
         for process in self._running.values():
             process.popen.terminate()
         patience = time.monotonic_ns() + LEAVE * SECOND
-        while self._running and time.monotonic_ns() < patience:
-            for descriptor in select.select([*self._running], [], [], LEAVE / 10)[0]:
-                self._running.pop(descriptor).reap()
+        with suppress(KeyboardInterrupt):  # a second Ctrl-C: no more patience
+            while self._running and time.monotonic_ns() < patience:
+                for descriptor in select.select([*self._running], [], [], LEAVE / 10)[0]:
+                    self._running.pop(descriptor).reap()
         while left := [each for kernel in self._kernels.values() for each in kernel.namespace.processes()]:
             for each in left:
                 with suppress(ProcessLookupError):
