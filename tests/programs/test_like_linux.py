@@ -682,3 +682,27 @@ def test_the_error_queue_of_a_stream_is_empty():
             return [told(one.recv, 9, MSG_ERRQUEUE), one.recv(9), told(one.recv, 9, MSG_ERRQUEUE)]
 
     both(program)
+
+
+def test_ports_of_services():
+    def program():
+        def found(*arguments):
+            infos = socket.getaddrinfo("127.0.0.1", *arguments)
+            return [(info[1], info[2], info[4]) for info in infos]
+
+        asked = [("domain",), ("http",), ("http", 0, 2), ("http", 0, 3), (-1,), ("-1",), (70000,), (None,), (1.5,)]
+        return [told(found, *each) for each in asked]
+
+    both(program)
+
+
+def test_odd_names_of_interfaces_and_addresses():
+    def program():
+        index, name, info = socket.if_nametoindex, socket.if_indextoname, socket.getnameinfo
+        told_of = [told(index, each) for each in ("lo", b"lo", 0, None, "nobody")]
+        told_of += [told(name, each) for each in (1, 0, -1, 2**40, 2**70, "lo", 1.0)]
+        told_of += [told(info, each, 3) for each in (("::1", 80, -1), ("::1", 80, 2**20), ("127.0.0.1", 80, 0))]
+        with socket.socket(type=socket.SOCK_DGRAM) as s:
+            return [*told_of, *[told(s.sendto, *[b"x"] * count) for count in (0, 1, 4)]]
+
+    both(program)

@@ -7,7 +7,9 @@ list (getservbyname), which is a file.
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Sequence
 from typing import Any, Final
 
 from netglass.errors import MisuseError
@@ -125,9 +127,9 @@ def getaddrinfo(
     ]
     if not kinds:
         raise failure(socket.EAI_SOCKTYPE)
-    number = _port(port, type, flags)
+    ports = _ports(port, kinds, flags)
     found = _candidates(None if host is None else text_of(host), family, flags)
-    infos = [_info(address, kind, protocol, number) for address in found.data for kind, protocol in kinds]
+    infos = [_info(address, *each) for address in found.data for each in ports]
     if flags & socket.AI_CANONNAME:
         infos[0] = (*infos[0][:3], found.name, infos[0][4])
     return infos
@@ -162,22 +164,31 @@ def _has_version6() -> bool:
     return any(len(own) == 16 and not is_loopback(own) for each in interfaces for own, _ in each.addresses)
 
 
-def _port(port: str | bytes | int | None, kind: int, flags: int) -> int:
+def _ports(port: str | bytes | int | None, kinds: Sequence[tuple[int, int]], flags: int) -> list[tuple[int, int, int]]:
+    """(type, protocol, port) of those kinds that have the port: a service may have it of one protocol only."""
     if port is None:
-        return 0
-    if isinstance(port, int):
-        return port & 0xFFFF
-    if not isinstance(port, (str, bytes)):
+        port = 0
+    if not isinstance(port, (int, str, bytes)):
         raise OSError("Int or String expected")
-    name = port.decode("ascii") if isinstance(port, bytes) else port
+    name = port.decode("ascii") if isinstance(port, bytes) else str(port)
     if name.isdigit():
-        return int(name) & 0xFFFF
+        return [(kind, protocol, int(name) & 0xFFFF) for kind, protocol in kinds]
     if flags & socket.AI_NUMERICSERV or not name:
         raise failure(socket.EAI_NONAME)
+    ports = [(kind, protocol, _service_port(name, kind)) for kind, protocol in kinds]
+    if not any(number for _, _, number in ports):
+        raise failure(socket.EAI_SERVICE)
+    return [each for each in ports if each[2]]
+
+
+def _service_port(name: str, kind: int) -> int:
+    """0 if there is none."""
+    if kind == socket.SOCK_RAW:
+        return 0
     try:
         return socket.getservbyname(name, "udp" if kind == socket.SOCK_DGRAM else "tcp")
     except OSError:
-        raise failure(socket.EAI_SERVICE) from None
+        return 0
 
 
 def _info(address: str, kind: int, protocol: int, port: int) -> Info:
@@ -251,6 +262,10 @@ def getnameinfo(address: tuple[Any, ...], flags: int) -> tuple[str, str]:
     port = int(address[1])
     if not 0 <= port <= 65535:
         raise OverflowError("getnameinfo(): port must be 0-65535.")
+    if len(address) > 2 and not 0 <= address[2] <= 0xFFFFF:
+        raise OverflowError("getnameinfo(): flowinfo must be 0-1048575.")
+    if len(address) > 2 and ":" not in host:
+        raise OSError("IPv4 sockaddr must be 2 tuple")
     name = host if flags & socket.NI_NUMERICHOST else _name_for(host, flags)
     return name, str(port) if flags & socket.NI_NUMERICSERV else _service(port, flags)
 
@@ -282,13 +297,20 @@ def if_nameindex() -> list[tuple[int, str]]:
 
 
 def if_nametoindex(name: str) -> int:
+    wanted = os.fsdecode(name)
     for index, known in if_nameindex():
-        if known == name:
+        if known == wanted:
             return index
     raise OSError("no interface with this name")
 
 
 def if_indextoname(index: int) -> str:
+    if not isinstance(index, int):
+        raise TypeError("an integer is required")
+    if index < 0:
+        raise OverflowError("can't convert negative value to unsigned int")
+    if index >= 1 << 64:
+        raise OverflowError("Python int too large to convert to C unsigned long")
     for known, name in if_nameindex():
         if known == index:
             return name

@@ -39,7 +39,6 @@ _TYPE_BITS: Final = SOCK_NONBLOCK | SOCK_CLOEXEC
 _INT_MAX: Final = 2**31 - 1
 _BUFLEN_MAX: Final = 1024
 _PATH_MAX: Final = 108  # sockaddr_un's, with the 0 at the end of a path
-_LEFT_OUT: Final[Any] = object()
 
 Ancillary = list[tuple[int, int, bytes]]
 
@@ -347,8 +346,12 @@ class LabSocket(standard.socket):
             )
         )
 
-    def sendto(self, data: Any, flags_or_address: Any, address: Any = _LEFT_OUT, /) -> int:
-        flags, where = (0, flags_or_address) if address is _LEFT_OUT else (flags_or_address, address)
+    def sendto(self, *arguments: Any) -> int:
+        """sendto(data[, flags], address)"""
+        if not 2 <= len(arguments) <= 3:
+            raise TypeError(f"sendto() takes 2 or 3 arguments ({len(arguments)} given)")
+        data, where = arguments[0], arguments[-1]
+        flags = arguments[1] if len(arguments) == 3 else 0
         if not isinstance(flags, int):
             raise TypeError(f"'{flags.__class__.__name__}' object cannot be interpreted as an integer")
         return self._lab_send_to(frozen(data), flags, where, "sendto")
