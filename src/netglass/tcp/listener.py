@@ -207,6 +207,9 @@ class Listener(Endpoint):
             return None
         if segment.length:
             self.counters.add("syn-data-ignored")  # allowed, but the peer will have to send it again
+        if with_cookie:
+            # The cookie is its initial sequence number; in a flood each hash that nobody needs is time taken from others.
+            iss = 0
         entry = self._entry_from_syn(segment, key, mtu, now, iss)
         if with_cookie:
             self.counters.add("syncookies-sent")
@@ -229,8 +232,9 @@ class Listener(Endpoint):
         if iss < 0:
             iss = self.isn.isn(local, self.local_port, remote, remote_port, now)
         entry = HalfOpen(key, segment.seq, iss & MASK, now)
-        entry.ts_offset = self.isn.ts_offset(local, remote)
         negotiate(entry, segment, mtu, self.config, self.settings)
+        if entry.ts_recent != ABSENT:
+            entry.ts_offset = self.isn.ts_offset(local, remote)
         return entry
 
     def _complete_without_ack(self, entry: HalfOpen, mtu: int, gso_size: int, now: int) -> Connection:
