@@ -160,6 +160,7 @@ class Kernel:
         self.ended_badly: bool = False  # tasks had to be told to end
         self.interrupt: Callable[[], bool] = _not_interrupted  # tells the running task to end in a way of its own
         self.on_signal: Callable[[], None] = _do_nothing  # by the main task, after `signal_main`
+        self.on_program_end: Callable[[Context], None] = _leave_open  # by the last thread of a program
         self.report: Callable[[Kernel], str] = plain_report
         self.report_cycle: Callable[[list[Task]], str] = plain_cycle
         self.on_sleep: Callable[[Task], None] | None = None  # told when a task is about to wait
@@ -238,6 +239,8 @@ class Kernel:
         task.woken = False
         task.parked = True
         task.deadline = deadline
+        if task.thrown is not None:
+            self.unpark(task)  # it came while the task ran: a signal in the middle of our own code
         if self._ready:
             task.host.flush()  # else the world's first step is to carry out what was called
         if deadline != NEVER:
@@ -405,6 +408,8 @@ class Kernel:
         deadline = self._next_alarm()
         self._passing = True
         try:
+            if self._ready:
+                return  # a signal came before it could interrupt
             self.world.wait(deadline)
         finally:
             self._passing = False
@@ -507,6 +512,8 @@ class Kernel:
             task.host.flush()
             for call in task.on_end:
                 call()
+            if not any(other.context is task.context for other in self.tasks):
+                self.on_program_end(task.context)
         except BaseException as error:
             self._throw_in_main(error)
         for joiner in task.joiners:
@@ -601,6 +608,10 @@ def _not_interrupted() -> bool:
 
 
 def _do_nothing() -> None:
+    pass
+
+
+def _leave_open(context: Context) -> None:
     pass
 
 
