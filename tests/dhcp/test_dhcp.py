@@ -306,3 +306,16 @@ def test_an_address_that_somebody_has_is_declined() -> None:
     assert client.lease is not None
     assert text(client.lease.address) == "10.0.0.101"
     assert [text(each.address) for each in server.leases(net.now())] == ["10.0.0.100", "10.0.0.101"]
+
+
+def test_a_server_that_offers_and_refuses_is_not_asked_without_a_pause() -> None:
+    desk = Desk()
+    asked = 0
+    while desk.now < MINUTE:
+        while (out := desk.client.poll_message()) is not None:
+            asked += 1
+            assert asked < 100, "a flood"
+            desk.tell(dhcp.OFFER if out[0].type == dhcp.DISCOVER else dhcp.NAK)
+        desk.now = desk.client.deadline
+        desk.client.handle_timeout(desk.now)
+    assert asked == 12

@@ -187,3 +187,17 @@ def test_a_forged_segment_does_not_reach_a_connection_over_the_loopback(remote: 
     assert mine.tcb.state is ESTABLISHED
     assert sum(bench.counters.values()) == 1
     assert bench.host.dropped == 1
+
+
+@pytest.mark.parametrize(("source", "destination"), [("fe80::9", "fd02::2"), ("fd01::2", "fe80::9")])
+def test_link_local_addresses_stay_on_their_link(source: str, destination: str):
+    """RFC 4291 §2.5.6."""
+    scene, _, router, right = routed()
+    to_right = next(each for each in router.interfaces.values() if each.name == "to-right")
+    router.add_address(to_right, parse("fe80::1"), 64)
+    to_left = next(each for each in router.interfaces.values() if each.name == "to-left")
+    packet = IpPacket(parse(source), parse(destination), UDP, UdpDatagram(1, 2, b"hello"))
+    router.receive_packet(packet, to_left, 0)
+    scene.settle()
+    assert (right.received, router.forwarded) == (0, 0)
+    assert router.counters.counts == {"ip-link-local": 1}

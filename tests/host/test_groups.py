@@ -15,9 +15,9 @@ from netglass.times import SECOND
 from netglass.udp.port import UdpPort
 from netglass.wire.address import parse
 from netglass.wire.igmp import ALL_HOSTS, IGMP_ROUTERS, ROUTER_ALERT, encode_igmp
-from netglass.wire.ip import IGMP, UDP, IpPacket
+from netglass.wire.ip import ICMPV6, IGMP, UDP, IpPacket
 from netglass.wire.membership import RECORD_NAMES, OldReport, Query, Report
-from netglass.wire.mld import MLD_ROUTERS
+from netglass.wire.mld import ALL_NODES, MLD_ROUTERS, encode_mld
 from netglass.wire.packet import decode_packet, packet_bytes
 from netglass.wire.udp import UdpDatagram
 from tests.host.bench import ANY, HOST, PEER, Bench
@@ -225,3 +225,35 @@ def test_nothing_is_passed_on_by_a_host(group: bytes):
     bench = Bench()
     bench.inject_udp(b"hello", 1, destination=group)
     bench.expect_nothing()
+
+
+def test_a_query_from_nobody_is_not_believed():
+    """RFC 3810 §5.1.14: it comes from a link-local address."""
+    bench = Bench()
+    bench.host.join_group(port_of(bench), GROUP6, 0)
+    bench.run_until(3 * SECOND)
+    query = encode_mld(Query(3, bytes(16), SECOND))
+    for source in ("::", "fe80::9"):
+        bench.inject(IpPacket(parse(source), ALL_NODES, ICMPV6, query, 1))
+    assert [said(packet) for packet in bench.run_until(5 * SECOND)] == ["IS_EX()"]
+    assert bench.counters == {"mld-not-from-link": 1}
+
+
+@pytest.mark.parametrize(("dont_fragment", "out"), [(False, 2), (True, 0)])
+def test_a_router_cuts_what_may_be_cut(dont_fragment: bool, out: int):
+    routed = Routed()
+    routed.links[1].mtu = 600
+    routed.report(2, OldReport(2, GROUP))
+    datagram = UdpDatagram(1, 2, bytes(1000))
+    packet = IpPacket(parse("10.1.0.1"), GROUP, UDP, datagram, 16, 0, 7, dont_fragment)
+    routed.host.receive_packet(packet, routed.links[0], 0)
+    assert len([sent for _, sent in routed.out() if sent.protocol == UDP]) == out
+    assert routed.host.counters.counts.get("multicast-too-big", 0) == int(dont_fragment)
+
+
+def test_multicast_from_a_link_local_address_stays_on_its_link():
+    routed = Routed(6)
+    routed.host.add_address(routed.links[0], parse("fe80::fe"), 64)
+    routed.host.multicast_router.proxy_to(routed.links[2])
+    assert routed.send(GROUP6, source="fe80::9") == []
+    assert routed.host.counters.counts == {"multicast-local-scope": 1}

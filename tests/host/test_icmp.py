@@ -22,8 +22,9 @@ from netglass.tcp.state import CLOSED, ESTABLISHED, SYN_SENT
 from netglass.times import MILLISECOND, MINUTE, SECOND
 from netglass.udp.port import PMTU_DO, PMTU_DONT, PMTU_PROBE
 from netglass.wire.address import parse
+from netglass.wire.extension import fragment_header
 from netglass.wire.icmp import IcmpMessage
-from netglass.wire.ip import ICMP, TCP, UDP, IpPacket
+from netglass.wire.ip import ICMP, ICMPV6, TCP, UDP, IpPacket
 from netglass.wire.packet import packet_bytes
 from netglass.wire.tcp import ACK, SYN, TcpSegment
 from netglass.wire.udp import UdpDatagram
@@ -372,3 +373,21 @@ def test_the_attempt_survives_an_error_about_another_connection():
     bench.inject_icmp(unreachable(bench.out(), 3), ROUTER)
     assert (mine.tcb.state, other.tcb.state) == (SYN_SENT, CLOSED)
     assert bench.host.connect_tcp(ANY, 5001, PEER, 81, mine.tcb.settings, SECOND) is not other
+
+
+@pytest.mark.parametrize(
+    ("error", "answered"),
+    [
+        (IpPacket(PEER, HOST, ICMP, b"\x03\x03" + bytes(62), more_fragments=True), False),
+        (IpPacket(PEER, HOST, ICMP, b"\x08\x00" + bytes(62), more_fragments=True), True),
+        (IpPacket(PEER6, HOST6, ICMPV6, b"\x01\x04" + bytes(62), more_fragments=True), False),
+        (IpPacket(PEER6, HOST6, ICMPV6, b"\x80\x00" + bytes(62), more_fragments=True), True),
+    ],
+)
+def test_no_error_about_the_first_fragment_of_an_error(error: IpPacket, answered: bool):
+    bench = Bench()
+    if len(error.source) == 16:
+        error.options = fragment_header(error.ident, 0, True)
+    bench.inject(error)
+    bench.run_until(100 * SECOND)
+    assert bench.counters.get("icmp-error-not-sent", 0) == (not answered)

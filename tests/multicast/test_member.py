@@ -184,3 +184,15 @@ def test_filters_of_sockets_are_merged() -> None:
     assert merged() == (False, ())
     assert NOBODY.empty
     assert not SourceFilter(True).empty
+
+
+def test_sources_that_are_asked_about_are_bounded():
+    """A flood of queries before the answer is due: the group is told instead of each source."""
+    link = Link()
+    link.member.set_filter(GROUP, SourceFilter(False, (A,)), link.now)
+    link.said_until(10)
+    link.query(group=GROUP, sources=(B,), most=1000 * SECOND)
+    for number in range(100):
+        sources = tuple(bytes([192, 0, number, each]) for each in range(50))
+        link.query(group=GROUP, sources=sources, most=1000 * SECOND)
+    assert link.said_until(1000) == ["IS_IN(1)"]

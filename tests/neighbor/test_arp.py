@@ -11,7 +11,8 @@ from netglass.wire.address import parse
 from netglass.wire.arp import REPLY, REQUEST, REVERSE_REPLY, REVERSE_REQUEST, ArpMessage
 from netglass.wire.ethernet import BROADCAST_MAC, NO_MAC, EthernetFrame, group_mac
 from netglass.wire.icmp import IcmpMessage
-from netglass.wire.ip import ICMP, IpPacket
+from netglass.wire.ip import ICMP, UDP, IpPacket
+from netglass.wire.udp import UdpDatagram
 from tests.neighbor.bench import HOST, OURS, PEER, ROUTER, THEIRS, THIEF, Bench
 
 ASK = "to all: ARP who has 10.0.0.2? tell 10.0.0.1"
@@ -348,7 +349,9 @@ def test_the_card_lets_in_what_is_for_it() -> None:
     assert bench.counted("ethernet-not-for-us") == 1
     bench.ethernet.promiscuous = True
     bench.inject(ping, to=THIEF)
-    assert len(bench.out()) == 1
+    bench.inject(ArpMessage(REQUEST, THEIRS, PEER, NO_MAC, HOST), to=THIEF)
+    bench.expect_nothing()  # it is looked at, but somebody else deals with it
+    assert bench.counted("ethernet-other-host") == 2
     bench.ethernet.promiscuous = False
     bench.ethernet.all_multicast = False
     group = parse("224.0.0.100")
@@ -393,3 +396,20 @@ def test_an_address_that_is_taken_away_is_not_answered_for() -> None:
     bench.host.add_address(bench.eth0, HOST, 24)
     bench.ask()
     assert len(bench.out()) == 1
+
+
+def test_a_frame_to_a_group_carries_only_what_is_for_a_group() -> None:
+    """RFC 1122 §3.3.6, RFC 1812 §5.3.4: else every router of the link passes on the same packet, and answers it."""
+    config = HostConfig()
+    config.forwarding = True
+    bench = Bench(config)
+    far = IpPacket(PEER, parse("192.0.2.7"), UDP, UdpDatagram(1, 53, b"?"), 1)
+    closed = IpPacket(PEER, HOST, UDP, UdpDatagram(1, 53, b"?"))
+    bench.inject(far, to=BROADCAST_MAC)
+    bench.inject(closed, to=BROADCAST_MAC)
+    bench.inject(closed, to=group_mac(parse("224.0.0.1")))
+    bench.expect_nothing()
+    assert bench.counted("ip-unicast-to-group-mac") == 3
+    assert bench.host.dropped == bench.host.received == 3
+    bench.inject(IpPacket(PEER, parse("10.0.0.255"), UDP, UdpDatagram(1, 53, b"?")), to=BROADCAST_MAC)
+    assert bench.counted("ip-no-taker-for-broadcast") == 1

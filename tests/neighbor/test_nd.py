@@ -439,3 +439,27 @@ def test_a_router_without_a_link_local_address_makes_itself_one_first() -> None:
     assert isinstance(answer.payload, IpPacket)
     assert answer.payload.source == bench.ethernet.autoconf.link_local != b""
     assert bench.is_idle()
+
+
+def test_what_was_redirected_to_somebody_who_does_not_answer_goes_the_old_way_again() -> None:
+    bench = learner()
+    bench.router(told(Prefix(NET, 64, FOREVER, FOREVER)))
+    bench.pass_time(3)
+    bench.out()
+    own = found(bench)[0]
+    bench.inject_nd(redirect(parse("fe80::99"), FAR, THIEF, b""), ROUTER6, LOCAL6)
+    bench.ping(FAR, source=own)
+    bench.pass_time(20)  # DELAY, PROBE, FAILED
+    bench.out()
+    bench.ping(FAR, source=own)
+    bench.expect("to them: ICMP echo request")
+
+
+def test_nobody_is_redirected_away_from_us() -> None:
+    bench = learner()
+    bench.router(told(Prefix(NET, 64, FOREVER, FOREVER)))
+    bench.pass_time(3)
+    better = parse("fe80::99")
+    for target, destination in ((better, found(bench)[0]), (bench.ethernet.autoconf.link_local, FAR)):
+        bench.inject_nd(redirect(target, destination, THIEF, b""), ROUTER6, LOCAL6)
+    assert bench.counted("nd-bad-redirect") == 2

@@ -41,6 +41,7 @@ _LAST_WAIT: Final = 64 * SECOND
 _MOST_REQUESTS: Final = 4
 _LEAST_RENEWAL_WAIT: Final = 1 * MINUTE
 _WAIT_AFTER_DECLINE: Final = 10 * SECOND
+_WAIT_AFTER_REFUSAL: Final = 10 * SECOND
 _WANTED: Final = bytes([SUBNET_MASK, ROUTERS, DNS_SERVERS, LEASE_TIME, RENEWAL_TIME, REBINDING_TIME])
 
 
@@ -146,10 +147,18 @@ class DhcpClient:
         if self.state not in ("REQUESTING", "RENEWING", "REBINDING"):
             return "dhcp-not-asked-for"
         if message.type == NAK:
-            self._lose()
-            self.start(now)
+            self._refused(now)
             return ""
         return self._take_lease(message, now)
+
+    def _refused(self, now: int) -> None:
+        """Begins again. Who offers and then refuses must not make us ask without a pause."""
+        if self.lease is not None:
+            self._lose()
+            self.start(now)
+            return
+        self.state = "INIT"
+        self._due = now + _WAIT_AFTER_REFUSAL
 
     def _take_offer(self, offer: DhcpMessage, now: int) -> str:
         if self.state != "SELECTING":

@@ -254,6 +254,8 @@ def read_membership(packet: IpPacket) -> Message:
         if packet.ttl != 1 or not (in_network(packet.source, _LINK_LOCAL + bytes(8), 10) or not any(packet.source)):
             raise WireError("mld-not-from-link")
         message = decode_mld(payload)
+        if isinstance(message, Query) and not any(packet.source):
+            raise WireError("mld-not-from-link")
     else:
         message = decode_igmp(payload if isinstance(payload, bytes) else b"")
     asks_all = isinstance(message, Query) and message.general and message.level > 1

@@ -248,7 +248,11 @@ class Host:
             return
         if ethernet.takes(packet):
             self._ingress.receive_nd(frame, packet, ethernet, interface, now)
-        elif not interface.takers or not self._ingress.offer(packet, interface, now):
+        elif interface.takers and self._ingress.offer(packet, interface, now):
+            return
+        elif frame.destination[0] & 1 and not self._ingress.is_for_many(packet.destination):
+            self._ingress.refuse(packet, "ip-unicast-to-group-mac", interface, now)
+        else:
             self._ingress.receive(packet, interface, now)
 
     def poll_packet(self, now: int) -> tuple[Interface, IpPacket] | None:

@@ -209,7 +209,11 @@ def _may_be_told(packet: IpPacket, kind: int, broadcasts: set[bytes]) -> bool:
     # RFC 1122 §3.2.2, RFC 4443 §2.4 e: never about an error, a later fragment (IPv4), or what was for many or came from
     # nobody in particular.
     payload = packet.payload
-    if (packet.fragment_offset and len(packet.source) == 4) or (isinstance(payload, IcmpMessage) and is_error(payload)):
+    if packet.fragment_offset and len(packet.source) == 4:
+        return False
+    if isinstance(payload, IcmpMessage) and is_error(payload):
+        return False
+    if isinstance(payload, bytes) and _begins_error(packet, payload):
         return False
     source = packet.source
     if is_multicast(source) or is_unspecified(source) or source in broadcasts:
@@ -223,9 +227,22 @@ def _may_be_told(packet: IpPacket, kind: int, broadcasts: set[bytes]) -> bool:
 def is_error(message: IcmpMessage) -> bool:
     """True if it reports an error, and so must not be answered by one. An unknown ICMPv4 type counts as an error:
     silence is safe."""
-    if message.version == 6:
-        return message.type < 128 or message.type == 137  # a redirect (RFC 4443 §2.4 e.2)
-    return message.type not in (ECHO_REPLY_4, ECHO_4, 9, 10, 13, 14, 15, 16, 17, 18)
+    return _is_error_type(message.version, message.type)
+
+
+def _is_error_type(version: int, kind: int) -> bool:
+    if version == 6:
+        return kind < 128 or kind == 137  # a redirect (RFC 4443 §2.4 e.2)
+    return kind not in (ECHO_REPLY_4, ECHO_4, 9, 10, 13, 14, 15, 16, 17, 18)
+
+
+def _begins_error(packet: IpPacket, data: bytes) -> bool:
+    """True of the first fragment of an ICMP error, which nobody has read as such yet."""
+    if packet.fragment_offset or not data:
+        return False
+    if len(packet.source) == 4:
+        return packet.protocol == ICMP and _is_error_type(4, data[0])
+    return packet.protocol == ICMPV6 and _is_error_type(6, data[0])
 
 
 # -- the errors we are told

@@ -47,7 +47,7 @@ from netglass.tcp.listener import Listener
 from netglass.tcp.reset import reset_for
 from netglass.tcp.state import CLOSED, TIME_WAIT
 from netglass.udp.port import PMTU_DONT, ReceivedDatagram
-from netglass.wire.address import BROADCAST, in_network, is_loopback, is_multicast, is_unspecified
+from netglass.wire.address import BROADCAST, in_network, is_link_local, is_loopback, is_multicast, is_unspecified
 from netglass.wire.checksum import Buffer
 from netglass.wire.ethernet import EthernetFrame
 from netglass.wire.extension import NO_NEXT_HEADER
@@ -182,6 +182,19 @@ class Ingress:
             return True
         return False
 
+    def is_for_many(self, destination: bytes) -> bool:
+        return is_multicast(destination) or destination in self._egress.broadcasts
+
+    def refuse(self, packet: IpPacket, reason: str, interface: Interface, now: int) -> None:
+        """A packet that the way in which it came forbids. A frame to a group may carry only what is for a group
+        (RFC 1122 §3.3.6, RFC 1812 §5.3.4): else all routers of a link would pass on, or answer, the same packet."""
+        self.received += 1
+        interface.in_packets += 1
+        egress = self._egress
+        if egress.probe is not None:
+            egress.probe.packet_received(egress.name, interface.name, packet, now)
+        egress.drop(packet, reason, now)
+
     def receive_nd(
         self, frame: EthernetFrame, packet: IpPacket, ethernet: Ethernet, interface: Interface, now: int
     ) -> None:
@@ -261,6 +274,9 @@ class Ingress:
 
     def _forward(self, packet: IpPacket, interface: Interface, now: int) -> None:
         egress = self._egress
+        if len(packet.source) == 16 and (is_link_local(packet.source) or is_link_local(packet.destination)):
+            egress.drop(packet, "ip-link-local", now)  # RFC 4291 §2.5.6; no router has a way back to tell the sender
+            return
         if packet.ttl <= 1:
             egress.drop(packet, "ip-ttl", now)
             self._icmp.error(packet, TIME_EXCEEDED, now)

@@ -17,6 +17,7 @@ from netglass.multicast.filter import SourceFilter, merge
 from netglass.multicast.groups import routable
 from netglass.multicast.querier import Querier, QuerierSettings
 from netglass.times import NEVER
+from netglass.wire.address import is_link_local
 from netglass.wire.ip import IpPacket
 from netglass.wire.membership import Message, OldReport, Query, Report
 from netglass.wire.packet import forwarded, packet_size
@@ -79,7 +80,7 @@ class MulticastRouter(Service):
         """Sends copies to every link that wants the packet: "" if any did, else the counter that says why not."""
         group = packet.destination
         source = packet.source
-        if not routable(group):
+        if not routable(group) or (len(source) == 16 and is_link_local(source)):
             return "multicast-local-scope"
         back = self._egress.path(source, now)
         if back is None or back.interface is not interface:
@@ -97,7 +98,7 @@ class MulticastRouter(Service):
             return "ip-ttl"  # and no ICMP about it (RFC 1112 §7.2)
         copy = forwarded(packet)
         for other in out:
-            if packet_size(copy) > other.mtu:
+            if packet_size(copy) > other.mtu and (version == 6 or copy.dont_fragment):
                 self._egress.counters.add("multicast-too-big")
             else:
                 self.forwarded += 1

@@ -38,6 +38,9 @@ RECORDS_IN_REPORT: Final = 56
 SOURCES_IN_RECORD: Final = 56
 """A report must fit into one packet of any link that we know: what is longer goes into several."""
 
+MOST_ASKED: Final = 1024
+"""Sources that queries may ask about before the answer is due; of more, the whole group is told."""
+
 
 class _Membership:
     """What we tell of one group, and what is still to be told."""
@@ -150,12 +153,12 @@ class Member:
         if known.report_at == NEVER:
             known.report_at = at
             known.asked = set(query.sources) if query.sources else None
-        else:
-            known.report_at = min(known.report_at, at)
-            if not query.sources:
+            return
+        known.report_at = min(known.report_at, at)
+        if known.asked is not None:
+            known.asked.update(query.sources)
+            if not query.sources or len(known.asked) > MOST_ASKED:
                 known.asked = None
-            elif known.asked is not None:
-                known.asked.update(query.sources)
 
     def _heard_old(self, query: Query, now: int) -> None:
         until = now + self._robustness * self._interval + 10 * SECOND  # RFC 3376 §8.12

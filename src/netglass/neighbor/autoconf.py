@@ -142,7 +142,12 @@ class Autoconf:
         self._port.upper.remove_route(self._port.index, bytes(16), 0, router)
 
     def avoid(self, router: bytes) -> None:
-        """A router does not answer: the others are asked first from now on (RFC 4861 §6.3.6)."""
+        """A router does not answer: the others are asked first from now on (RFC 4861 §6.3.6). What was redirected there
+        goes the old way again (§7.3.3)."""
+        for destination, gateway in list(self._redirected.items()):
+            if router == (gateway or destination):
+                del self._redirected[destination]
+                self._port.upper.remove_route(self._port.index, destination, 128, gateway)
         if router in self.routers and len(self.routers) > 1:
             port = self._port
             port.upper.remove_route(port.index, bytes(16), 0, router)

@@ -45,7 +45,8 @@ _PARSED: Final = frozenset({IPV4, IPV6, ARP, RARP})
 
 class Ethernet(Service):
     """What makes an interface an Ethernet one. `all_multicast`: frames to any group come in (and IP decides), as
-    before somebody filters; else only those of `join`ed groups. `promiscuous`: frames to other MACs too."""
+    before somebody filters; else only those of `join`ed groups. `promiscuous`: frames to other MACs are seen
+    by who watches, and then dropped: they are for somebody else."""
 
     __slots__ = (
         "_dirty",
@@ -152,6 +153,9 @@ class Ethernet(Service):
         if not self.accepts(frame):
             # Such a card does not wake its host: counted, but nobody is told.
             port.counters.add("ethernet-not-for-us")
+            return None
+        if frame.destination != port.mac and not is_group_mac(frame.destination):
+            port.drop(frame, "ethernet-other-host", now)
             return None
         payload = frame.payload
         if isinstance(payload, bytes):

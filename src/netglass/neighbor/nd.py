@@ -243,6 +243,8 @@ class Nd:
             return "nd-bad-redirect"
         if target != destination and not in_network(target, LINK_LOCAL, 10):
             return "nd-bad-redirect"
+        if port.upper.owns(destination) or port.upper.owns(target):
+            return "nd-bad-redirect"  # nobody leads us away from ourselves
         if not port.config.accept_redirects or port.upper.forwards():
             return "nd-redirect-ignored"
         if packet.source not in self._autoconf.routers:
