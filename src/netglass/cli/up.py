@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from contextlib import suppress
 from typing import Final
@@ -37,10 +38,16 @@ def up(
     """
     with reported("up"), wire.wire_host(wire.Wire(tun, addresses or (), kernel or (), (), pcapng)) as host:
         own = [each.partition("/")[0] for each in addresses or ()]
-        run(host, lambda: asyncio.run(serve_all(host, own)))
+        try:
+            run(host, lambda: asyncio.run(serve_all(host, own)))
+        except asyncio.CancelledError:
+            raise typer.Exit(128 + signal.SIGTERM) from None
 
 
 async def serve_all(host: DriveHost, addresses: list[str]) -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     tally = Tally()
     pages = {
         "/": lambda: (page.HTML, page.html_page(host, tally)),
