@@ -208,7 +208,7 @@ class Listener(Endpoint):
         if segment.length:
             self.counters.add("syn-data-ignored")  # allowed, but the peer will have to send it again
         if with_cookie:
-            # The cookie is its initial sequence number; in a flood each hash that nobody needs is time taken from others.
+            # The cookie will be its sequence number. In a flood, a hash that nobody needs is time taken from others.
             iss = 0
         entry = self._entry_from_syn(segment, key, mtu, now, iss)
         if with_cookie:
