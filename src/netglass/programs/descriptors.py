@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Final, NamedTuple, NoReturn
 
 from netglass.errnos import EBADF, EMFILE
+from netglass.programs.context import Context
 from netglass.programs.kernel import Kernel
 from netglass.programs.real_files import RealFiles
 from netglass.sockets.constants import SOCK_CLOEXEC
@@ -30,7 +31,8 @@ FIRST: Final = DESCRIPTORS_MAX
 _CORE: Final = tuple(
     f"netglass.{name}." for name in ("host", "tcp", "udp", "ip", "wire", "network", "lab", "sockets", "drive", "link")
 )
-_KERNEL: Final = ("netglass.programs.kernel", "netglass.programs.run", "netglass.programs.threads")
+_KERNEL: Final = tuple([f"netglass.programs.{name}" for name in ("kernel", "raw", "run", "threads")])
+"""Under every thread of a run."""
 
 
 class Found(NamedTuple):
@@ -90,7 +92,7 @@ class Descriptors:
         self.unix_names: dict[tuple[int, str | bytes], Description] = {}  # AF_UNIX: (host, path) -> its listener
         self._places: list[Place] = []
         self._indexes: dict[Place, int] = {}
-        self._opened: set[int] = set()
+        self._opened: dict[int, Context] = {}  # number -> the program that opened it
         self._orphans: deque[int] = deque()  # left open by objects that are gone
 
     # -- numbers
@@ -134,7 +136,7 @@ class Descriptors:
 
     def opened(self, number: int) -> int:
         """`number` is one of this run's, to be closed at its end."""
-        self._opened.add(number)
+        self._opened[number] = self.kernel.holder().context
         return number
 
     def adopt_beside(self, number: int, description: Description) -> int:
@@ -192,7 +194,7 @@ class Descriptors:
             self._close(self._orphans.popleft())
 
     def _close(self, number: int) -> None:
-        self._opened.discard(number)
+        self._opened.pop(number, None)
         found = self.find(number)
         if found is not None:
             found.sockets.close(found.fd, self.now())
@@ -201,6 +203,11 @@ class Descriptors:
     def _at_work(self) -> bool:
         task = self.kernel.running()
         return task is None or task.parked or at_work(sys._getframe(2))
+
+    def program_ended(self, context: Context) -> None:
+        """What it left open is closed, as when a process ends."""
+        for number in sorted([number for number, owner in self._opened.items() if owner is context]):
+            self._close(number)
 
     def end(self) -> None:
         """The run is over: what it left open is closed, as when a process ends."""
@@ -240,6 +247,11 @@ def end() -> None:
     """Of the run that goes on."""
     if current is not None:
         current.end()
+
+
+def program_ended(context: Context) -> None:
+    if current is not None:
+        current.program_ended(context)
 
 
 def checked(result: int) -> int:

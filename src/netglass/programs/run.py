@@ -92,7 +92,9 @@ def run(
     """
     inner = current.kernel()
     if inner is not None:
-        return _spawn(inner, host, main, args).wait()
+        task = _spawn(inner, host, main, args)
+        task.context = inner.context  # a part of the program that waits for it: what it opens may be its result
+        return task.wait()
     kernel = _waiting.pop(id(host.world), None) or Kernel(host.world, host)
     kernel.deterministic_tls = deterministic_tls
     if calls is not None:
@@ -160,6 +162,7 @@ class Session:
         kernel.before_threads = self._processor.keep
         kernel.interrupt = threads.interrupt_trio
         kernel.report = deadlock.report
+        kernel.on_program_end = descriptors.program_ended
         kernel.report_cycle = lambda cycle: deadlock.cycle_report(cycle, kernel.tasks)
         current.enter(kernel)
         try:
