@@ -98,7 +98,7 @@ def test_iperf3_through_a_router(routed: Routed, version: int):
     to = ("--client", EAST[version])
     for options in ((), ("--reverse",), ("--bidir", "--parallel", "2")):
         found = routed.iperf3(*to, "--bytes", "2M", "--window", "64K", *options)
-        assert found["sum_sent"]["bytes"] >= 2 << 20
+        assert found["sum_sent"]["bytes"] > 1 << 20
         assert found["sum_received"]["bytes"] > 1 << 20  # what is still on its way at the end does not count
     found = routed.iperf3(*to, "--udp", "--bitrate", "2M", "--length", "1000", "--time", "1")
     assert found["sum"]["packets"] > 100
@@ -121,7 +121,7 @@ def test_arping(machine: Machine, drive: Drive):
     assert "Received 2 response(s)" in said
     # Somebody who looks for duplicates of our address finds us; nobody has the next one.
     for address, status in ((OURS[4], 1), ("10.83.0.3", 0)):
-        probe = machine.start("arping", "-D", "-c", "2", "-w", "1", "-I", DEVICE, address)
+        probe = machine.start("arping", "-D", "-c", "2", "-w", "2", "-I", DEVICE, address)
         until_it_ends(drive, probe)
         assert probe.process.returncode == status, probe.errors()
 
