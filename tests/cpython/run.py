@@ -44,7 +44,6 @@ MODULES = (
 CAUSES: tuple[tuple[str, str], ...] = (
     # what is found in "test: error" -> the cause; the first that fits
     (r"UDPLITE", "UDP-Lite (RFC 3828) is not implemented"),
-    (r"SetHopLimit|HopLimit|OddCmsgSize", "ancillary data cannot be sent (a hop limit or class for one datagram)"),
     (r"_context_custom_class|csocket_repr", "it opens the C class _socket.socket itself, which is refused"),
     (r"(?i)subprocess|Popen|fork|spawn|exec|multiprocessing|popen|stty|os_popen", "a process or fork is refused"),
     (r"EnvironTests|getppid|test_select:|SelectTestCase.test_select OSError", "a process or fork is refused"),
