@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
 
 from netglass.drive import Drive, DriveHost
-from netglass.errors import LinkError
+from netglass.errors import LinkError, MisuseError
 from netglass.link.pair import pair
 from netglass.sockets.constants import AF_INET, AF_INET6, SOCK_NONBLOCK, SOCK_STREAM
 from netglass.times import NEVER, SECOND
@@ -91,3 +92,35 @@ def test_a_device_that_goes_is_told_in_one_line():
         b.close()
         with pytest.raises(LinkError, match="a: an end of the pair was closed"):
             drive.run()
+
+
+def test_ctrl_c_and_then_an_interrupt_of_a_closed_drive():
+    """Another thread may still say that it has something to do: that must not write into whatever has the bell's
+    descriptor now."""
+
+    def strike(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    drive = Drive(seed=1)
+    two_hosts(drive)
+    before = signal.signal(signal.SIGALRM, strike)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(KeyboardInterrupt):
+            drive.run()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    drive.close()
+    drive.interrupt()
+    drive.stop()
+
+
+def test_an_address_that_is_none_changes_nothing():
+    with Drive(seed=1) as drive:
+        host = drive.host("left")
+        a, b = pair()
+        with pytest.raises(MisuseError):
+            drive.attach(host, a, "10.0.0.1/24", "10.0.0.300/24")
+        drive.attach(host, a, "10.0.0.1/24")
+        drive.attach(drive.host("right"), b, "10.0.0.2/24")
+        drive.wait(drive.now() + SECOND // 100)

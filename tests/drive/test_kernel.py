@@ -3,8 +3,10 @@ each test makes. Skipped, with the reason, where the machine forbids it."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -15,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from netglass.drive import Drive, DriveHost
-from netglass.errors import LinkError
+from netglass.errors import LinkError, MisuseError
 from netglass.link.device import Device
 from netglass.link.machine import Namespace, configure
 from netglass.link.packet import Packet
@@ -297,3 +299,66 @@ def test_as_root_of_a_user_namespace():
     if done.returncode and ("unshare" in done.stderr or "/dev/net/tun is closed" in done.stderr):
         pytest.skip(done.stderr.splitlines()[-1])
     assert done.stdout == "ng0 1500\n", done.stderr
+
+
+def test_a_packet_socket_keeps_the_vlan_tag(inside: Namespace):
+    """The kernel takes it out of the frame; without it, what is for a VLAN would come into the untagged network."""
+    link = made("packet", inside)
+    frame = b"\xff" * 6 + b"\x02" + bytes(5) + bytes.fromhex("8100 200a 0800") + bytes(50)
+
+    def send() -> None:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+            out.bind(("ng0", 0))
+            out.send(frame)
+
+    inside.call(send)
+    found: list[bytes] = []
+    while frame[6:12] not in [each[6:12] for each in found]:
+        assert select.select([link], [], [], 10)[0]
+        found += [bytes(each) for each, _ in link.read(64)]
+    link.close()
+    assert frame in found
+
+
+def test_a_packet_socket_hears_every_group(inside: Namespace):
+    """Else a network card would let in no question of neighbour discovery."""
+    link = made("packet", inside)
+
+    def flags() -> int:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            answer = fcntl.ioctl(asking, 0x8913, b"ng1".ljust(40, b"\0"))  # SIOCGIFFLAGS
+        return int.from_bytes(answer[16:18], sys.byteorder)
+
+    def all_groups() -> int:
+        from pyroute2 import IPRoute
+
+        with IPRoute() as netlink:
+            return int(netlink.link("get", ifname="ng1")[0].get_attr("IFLA_ALLMULTI") or 0)
+
+    assert inside.call(flags) & 1
+    assert inside.call(all_groups) == 1
+    link.close()
+    assert inside.call(all_groups) == 0
+
+
+def test_a_device_under_a_packet_socket_that_is_deleted(inside: Namespace, drive: Drive):
+    from pyroute2 import IPRoute
+
+    host_on(drive, made("packet", inside))
+
+    def delete() -> None:
+        with IPRoute() as netlink:
+            netlink.link("del", index=netlink.link_lookup(ifname="ng0")[0])
+
+    inside.call(delete)
+    with pytest.raises(LinkError, match=r"^ng1: the device has gone \(deleted, or closed\): open it again$"):
+        drive.wait(drive.now() + LIMIT)
+
+
+@pytest.mark.parametrize("mtu", [1, -1])
+def test_an_mtu_that_cannot_be_leaves_no_descriptor(inside: Namespace, mtu: int):
+    made("tun", inside).close()
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises((LinkError, MisuseError), match="MTU"):
+        inside.call(Tun, "ng0", mtu)
+    assert len(os.listdir("/proc/self/fd")) == before

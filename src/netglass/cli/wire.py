@@ -77,6 +77,7 @@ def wire_host(wire: Wire) -> Iterator[DriveHost]:
         drive = leaving.enter_context(Drive())
         host = drive.host(wire.name)
         link = Tun(wire.tun)
+        leaving.callback(link.close)
         drive.attach(host, link, *wire.addresses)
         kernel = list(wire.kernel) or ([other_end(each) for each in wire.addresses] if made else [])
         if kernel:

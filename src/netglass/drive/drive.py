@@ -122,14 +122,14 @@ class Drive(World):
         without a prefix it is the whole address. What no other route takes goes to `gateway`; on a link without
         hardware addresses it goes out in any case, and whoever is at the other end routes it on."""
         core = host.core
+        next_hop = parse(gateway) if gateway else b""
+        own = [with_prefix(each) for each in addresses]
         if link.hardware_address:
             interface = core.add_ethernet(link.name, link.hardware_address, link.mtu, link.gso_size > 0)
             host.has_ethernet = True
         else:
             interface = core.add_interface(link.name, link.mtu, link.gso_size > 0)
-        next_hop = parse(gateway) if gateway else b""
-        for each in addresses:
-            address, prefix = with_prefix(each)
+        for address, prefix in own:
             core.add_address(interface, address, prefix)
             anywhere = UNSPECIFIED_4 if len(address) == 4 else UNSPECIFIED_6
             if core.routes.find(anywhere) is None and not link.hardware_address and not next_hop:
@@ -220,8 +220,10 @@ class Drive(World):
     def turn(self, deadline: int) -> None:
         """Waits for something to do, at most until `deadline` (0: not at all), and does it."""
         self._asleep = True
-        events = self._epoll.poll(0 if self._interrupted or self._stopped else self._patience(deadline))
-        self._asleep = False
+        try:
+            events = self._epoll.poll(0 if self._interrupted or self._stopped else self._patience(deadline))
+        finally:
+            self._asleep = False  # after Ctrl-C too: nobody may ring a bell that is closed
         now = time.monotonic_ns()
         if events:
             self._read_burst(events, now)

@@ -50,7 +50,7 @@ class Tun(Device):
         descriptor, chosen = open_device(name, IFF_TUN | IFF_NO_PI, offload)
         self.offloads: int = settle_offloads(descriptor) if offload else 0  # of CHECKSUM, TSO4, TSO6, TSO_ECN
         gso_size = LARGEST_PACKET if self.offloads & TSO4 else 0
-        super().__init__(descriptor, chosen, settle_mtu(chosen, mtu), gso_size, b"", offload)
+        super().__init__(descriptor, chosen, settle_mtu(descriptor, chosen, mtu), gso_size, b"", offload)
 
 
 class Tap(Device):
@@ -65,7 +65,7 @@ class Tap(Device):
         gso_size = LARGEST_PACKET if self.offloads & TSO4 else 0
         # Locally administered, for one machine: the second lowest bit of the first byte is set, the lowest is not.
         own = hardware_address or b"\x02" + os.urandom(5)
-        super().__init__(descriptor, chosen, settle_mtu(chosen, mtu), gso_size, own, offload)
+        super().__init__(descriptor, chosen, settle_mtu(descriptor, chosen, mtu), gso_size, own, offload)
 
 
 # -- opening
@@ -124,13 +124,17 @@ def settle_offloads(descriptor: int) -> int:
     return 0
 
 
-def settle_mtu(name: str, mtu: int) -> int:
-    """The MTU of device `name`, after it was set if `mtu` is not 0."""
+def settle_mtu(descriptor: int, name: str, mtu: int) -> int:
+    """The MTU of device `name`, after it was set if `mtu` is not 0. If it cannot be set, `descriptor` is closed: nobody
+    will have a use for it."""
     if mtu:
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
                 fcntl.ioctl(asking, SIOCSIFMTU, struct.pack("16sI20x", name.encode(), mtu))
-        except OSError as error:
+        except (OSError, struct.error) as error:
+            os.close(descriptor)
+            if not isinstance(error, OSError):
+                raise MisuseError(f"{name}: an MTU is a number of bytes; not {mtu}") from None
             text = f"{name}: the kernel does not take an MTU of {mtu}: {error.strerror}"
             raise LinkError(error.errno, text) from None
     return mtu_of(name)

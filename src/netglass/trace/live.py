@@ -1,5 +1,5 @@
 """A capture that is written while packets come and go: nothing is kept in memory, and what has happened is in the file
-when the program is killed."""
+when the program ends; when it is killed, all but the last few packets."""
 
 from __future__ import annotations
 
