@@ -117,6 +117,13 @@ def test_width_has_a_short_name():
     assert show("handshake", "-w", "100").stdout == show("handshake", "--width", "100").stdout
 
 
+def test_each_command_has_a_line_in_the_list():
+    result = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"})
+    commands = result.stdout.partition("Commands:")[2]
+    assert "packetdrill" in commands
+    assert all(line.endswith(".") and not line.endswith("...") for line in commands.strip().splitlines())
+
+
 def test_help_tells_the_options_of_the_experiment_that_is_named():
     assert "Options of" not in show("--help").stdout
     told = show("synack-backoff", "--help").stdout

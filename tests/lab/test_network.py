@@ -75,6 +75,14 @@ def pair(seed=1, serialise=False, **cable):
 # Order --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["", " ", "two words", "client\n"])
+def test_a_name_is_a_word(name):
+    with pytest.raises(MisuseError, match="a name is a word"):
+        Network().host(name)
+    with pytest.raises(MisuseError, match="a name is a word"):
+        Network().switch(name)
+
+
 def test_events_of_one_moment_happen_in_the_order_in_which_they_were_entered():
     net = Network()
     seen = []

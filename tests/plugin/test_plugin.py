@@ -229,7 +229,14 @@ def test_a_fault_says_how_often_it_fired(pytester):
     assert "::test_patient: faults.drop(match.data) fired once" in told("faults.drop(match.data)")
     assert "faults.drop(match.data, times=2) fired 2 times" in told("faults.drop(match.data, times=2)")
     assert "faults.drop(match.udp) never met its packet" in told("faults.drop(match.udp)")
-    assert "elsewhere: faults.drop(match.data) never met its packet" in told("elsewhere: faults.drop(match.data)")
+    assert "drop(data) fired once" in told("drop(data)")
+
+
+def test_a_fault_for_a_cable_that_no_test_has(pytester):
+    result = run(pytester, PATIENT, "--netglass-fault=elsewhere: drop(data)")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = "*::test_patient: elsewhere: drop(data): no cable is called 'elsewhere'; there are client-server"
+    result.stdout.fnmatch_lines([told])
 
 
 @pytest.mark.parametrize("text", ["faults.dropp(match.syn)", "match.syn", "faults.drop(", "1/0"])
@@ -237,3 +244,19 @@ def test_text_that_is_no_fault(pytester, text: str):
     result = run(pytester, PATIENT, f"--netglass-fault={text}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert text in result.stderr.str()
+
+
+def test_a_misspelled_fault_is_told_what_there_is(pytester):
+    result = run(pytester, PATIENT, "--netglass-fault=drp(third_ack)")
+    result.stderr.fnmatch_lines(["*no fault is called 'drp'; there are blackhole, *; did you mean drop?"])
+    result = run(pytester, PATIENT, "--netglass-fault=drop(match.third_akc)")
+    result.stderr.fnmatch_lines(["*no matcher is called 'third_akc'; there are *; did you mean third_ack?"])
+
+
+def test_a_seed_that_is_no_number_is_one_line(pytester):
+    source = "import pytest\n@pytest.mark.netglass(seed='x')\ndef test_it(net): pass\n"
+    result = run(pytester, source)
+    result.assert_outcomes(errors=1)
+    lines = [line for line in result.stdout.lines if line.startswith("E ")]
+    assert len(lines) == 1
+    assert lines[0].endswith("::test_it: the seed of @pytest.mark.netglass is a whole number, not 'x'")

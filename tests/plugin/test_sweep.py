@@ -99,7 +99,7 @@ def test_other_things_to_do_to_a_segment(pytester, by: str, fault: str | None):
     assert f"faults=[{fault}]" in result.stdout.str()
 
 
-@pytest.mark.parametrize("by", ["dropp", "drop=3", "delay=soon", "drop,"])
+@pytest.mark.parametrize("by", ["dropp", "drop=3", "delay=soon", "drop,", ""])
 def test_what_cannot_be_done_to_a_segment(pytester, by: str):
     result = run(pytester, PATIENT, f"--netglass-sweep-by={by}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -2,6 +2,7 @@
 
 import _thread
 import asyncio
+import errno
 import gc
 import importlib
 import os
@@ -31,6 +32,41 @@ def lab():
 
 def test_the_result_and_the_arguments():
     assert netglass.run(lab(), lambda a, b: a + b, 3, 4) == 7
+
+
+@pytest.mark.parametrize("start", [netglass.run, netglass.spawn])
+def test_a_program_needs_a_host(start):
+    with pytest.raises(MisuseError, match=r"runs on a host, such as client = Network.*this is 'client'"):
+        start("client", print)
+
+
+def test_a_name_that_nobody_has_is_told_who_there_is():
+    net = Network(seed=1)
+    client, server = net.host("client"), net.host("server")
+    net.host("island")
+    net.cable(client, server)
+
+    def notes(host):
+        with pytest.raises(OSError) as caught:
+            socket.create_connection((host, 80))
+        return type(caught.value), caught.value.errno, getattr(caught.value, "__notes__", [])
+
+    def programs():
+        return notes("sever"), notes("island")
+
+    unknown, lonely = netglass.run(client, programs)
+    names = "client, server, island"
+    assert unknown == (socket.gaierror, socket.EAI_NONAME, [f"no host is called 'sever'; there are {names}"])
+    assert lonely == (socket.gaierror, socket.EAI_NONAME, ["'island' has no address yet: no cable leads to it"])
+
+
+def test_a_host_without_a_cable_is_told_so():
+    def main():
+        with pytest.raises(OSError) as caught:
+            socket.create_connection(("192.0.2.1", 80))
+        return caught.value.errno, caught.value.__notes__
+
+    assert netglass.run(lab(), main) == (errno.ENETUNREACH, ["a has no address: no cable leads to it"])
 
 
 def test_an_error_of_main_is_raised_as_it_is():

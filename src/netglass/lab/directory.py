@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from netglass.errors import MisuseError
 from netglass.network.fault import Names
 from netglass.wire.address import parse, text
+
+MOST_NAMES: Final = 20
+"""So many are listed in an error."""
 
 
 class Directory:
@@ -17,6 +22,8 @@ class Directory:
         self._addresses: dict[str, list[str]] = {}
 
     def add_host(self, name: str) -> None:
+        if not name or name.split() != [name]:
+            raise MisuseError(f"a name is a word, such as 'client', without spaces; this is {name!r}")
         if name in self._addresses:
             raise MisuseError(f"there is a host {name!r} already")
         self._addresses[name] = []
@@ -54,6 +61,12 @@ class Directory:
         found = self.resolve(name)
         if found:
             return found
+        raise MisuseError(self.why_unknown(name))
+
+    def why_unknown(self, name: str) -> str:
+        """Why there is no address of this name."""
         if name in self._addresses:
-            raise MisuseError(f"{name!r} has no address yet: no cable leads to it")
-        raise MisuseError(f"no host is called {name!r}; there are {', '.join(self._addresses)}")
+            return f"{name!r} has no address yet: no cable leads to it"
+        names = list(self._addresses)
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        return f"no host is called {name!r}; there are {', '.join(names[:MOST_NAMES])}{more}"

@@ -97,6 +97,9 @@ class LabHost(Place):
         """The name of the host that has this address; "" if none has."""
         return self.machine.scene.directory.names.get(parse(address), "")
 
+    def why_unknown(self, name: str) -> str:
+        return self.machine.scene.directory.why_unknown(name)
+
     def tell_tls_secrets(self, lines: str) -> None:
         scene = self.machine.scene
         scene.observers.tls_secrets(self.name, lines, scene.agenda.now)

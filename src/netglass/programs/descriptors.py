@@ -15,7 +15,7 @@ from math import ceil
 from types import FrameType
 from typing import Final, NamedTuple, NoReturn
 
-from netglass.errnos import EBADF, EMFILE
+from netglass.errnos import EBADF, EMFILE, ENETUNREACH
 from netglass.programs.context import Context
 from netglass.programs.kernel import Kernel
 from netglass.programs.real_files import RealFiles
@@ -260,7 +260,14 @@ def checked(result: int) -> int:
 
 
 def fail(result: int) -> NoReturn:
-    raise OSError(-result, os.strerror(-result))
+    error = OSError(-result, os.strerror(-result))
+    if -result == ENETUNREACH and current is not None:
+        host = current.kernel.host()
+        if not any(
+            address for each in host.core.interfaces.values() for address in each.addresses if each.name != "lo"
+        ):
+            error.add_note(f"{host.name} has no address: no cable leads to it")
+    raise error
 
 
 def number_of(fileobj: object) -> int:

@@ -95,7 +95,11 @@ def found_of(name: str, family: int = 0) -> Found:
     version6 = family == socket.AF_INET6
     found = find(name, _BOTH if not family else (dns.AAAA,) if version6 else (dns.A,))
     if found.code:
-        raise failure(_CODES.get(found.code, socket.EAI_NONAME))
+        error = failure(_CODES.get(found.code, socket.EAI_NONAME))
+        hint = active().kernel.host().why_unknown(name)
+        if hint:
+            error.add_note(hint)
+        raise error
     fitting = tuple([each for each in found.data if not family or (":" in each) == version6])
     if not fitting:
         raise failure(socket.EAI_ADDRFAMILY)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from netglass.errors import MisuseError
 from netglass.programs import (
     chance,
     children,
@@ -57,10 +58,16 @@ def spawn(host: Place, main: Callable[..., Any], *args: Any, name: str = "", dae
     A run ends when all its programs have, but does not wait for those with `daemon=True`: servers. What the program
     raises is in the task's `error`, and `run` raises it at its end, unless somebody called the task's `wait`.
     """
+    _check_host(host)
     kernel = current.kernel()
     if kernel is None:
         kernel = _waiting.setdefault(id(host.world), Kernel(host.world, host))
     return _spawn(kernel, host, main, args, name, daemon)
+
+
+def _check_host(host: object) -> None:
+    if not isinstance(host, Place):
+        raise MisuseError(f'a program runs on a host, such as client = Network().host("client"); this is {host!r}')
 
 
 def _spawn(
@@ -90,6 +97,7 @@ def run(
     events that may leave the lab (see `fence.REFUSED`), `calls` hears of all calls. Inside a run it is `spawn` and
     `wait`.
     """
+    _check_host(host)
     inner = current.kernel()
     if inner is not None:
         task = _spawn(inner, host, main, args)

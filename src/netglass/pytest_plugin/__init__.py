@@ -12,13 +12,13 @@ pytest of the environment that netglass is installed in.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from netglass.errors import MisuseError
 from netglass.pytest_plugin.marks import CABLE_OPTIONS, first_seed, mark_options
-from netglass.pytest_plugin.run import FAULT, RUN, SWEEP, Run
+from netglass.pytest_plugin.run import FAULT, RUN, SWEEP, UNPLUGGED, Run
 
 if TYPE_CHECKING:
     from netglass.pytest_plugin.network import ObservedNetwork
@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="FAULT",
-        help='put it on every cable: "faults.drop(match.third_ack)"; on one: "client-server: faults.loss(0.1)"',
+        help='put it on every cable: "drop(third_ack)"; on one: "client-server: loss(0.1)"',
     )
     group.addoption("--netglass-seed", type=int, metavar="N", help="the seed of every network, instead of the mark's")
     group.addoption(
@@ -68,10 +68,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if option.netglass_runs < 1:
         raise pytest.UsageError(f"--netglass-runs counts from 1; this is {option.netglass_runs}")
     try:
-        if option.netglass_sweep or option.netglass_sweep_by:
+        if option.netglass_sweep or option.netglass_sweep_by is not None:
             from netglass.pytest_plugin.sweep import kinds_of
 
-            config.stash[KINDS] = kinds_of(option.netglass_sweep_by or "drop")
+            config.stash[KINDS] = kinds_of("drop" if option.netglass_sweep_by is None else option.netglass_sweep_by)
         if option.netglass_fault:
             from netglass.pytest_plugin.network import planned_fault
 
@@ -151,7 +151,10 @@ def pytest_runtest_makereport(
 
         report.sections.append(("netglass", failure_text(item, run, run.net)))
     if report.when == "call" and run.net is not None and not run.label:
-        report.user_properties += [(FAULT, f"{text} {times(count)}") for text, count in run.net.hits().items()]
+        unplugged = run.net.unplugged()
+        for text, count in run.net.hits().items():
+            found = (FAULT, f"{text} {times(count)}")
+            report.user_properties.append((UNPLUGGED, f"{text}: {unplugged[text]}") if text in unplugged else found)
     if report.when == "teardown":
         # A session keeps its items, so whatever an item keeps is kept to the end.
         del item.stash[RUN]
@@ -165,12 +168,34 @@ def times(count: int) -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     found = [
         f"{report.nodeid}: {value}"
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        for name, value in getattr(report, "user_properties", ())
-        if name in (FAULT, SWEEP)
+        for report, name, value in properties(terminalreporter)
+        if name in (FAULT, SWEEP, UNPLUGGED)
     ]
     if found:
         terminalreporter.section("netglass")
         for line in found:
             terminalreporter.write_line(line)
+
+
+def properties(reporter: pytest.TerminalReporter) -> list[tuple[Any, str, object]]:
+    return [
+        (report, name, value)
+        for reports in reporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+    ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A fault for a cable that no test had was put nowhere: nobody shall take that for a test that survived it."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    texts = session.config.getoption("netglass_fault")
+    if not texts or reporter is None or exitstatus != pytest.ExitCode.OK:
+        return
+    told = properties(reporter)
+    for text in texts:
+        missed = any(name == UNPLUGGED and str(value).startswith(f"{text}: ") for _, name, value in told)
+        placed = any(name == FAULT and str(value).startswith(f"{text} ") for _, name, value in told)
+        if missed and not placed:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR

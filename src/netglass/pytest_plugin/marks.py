@@ -20,6 +20,9 @@ def mark_options(item: pytest.Item) -> dict[str, Any]:
             wrong = ", ".join([*unknown, *[repr(each) for each in mark.args]])
             message = f"{item.nodeid}: @pytest.mark.netglass takes {', '.join(MARK_OPTIONS)}, by name; not {wrong}"
             raise pytest.UsageError(message)
+        seed = mark.kwargs.get("seed", 1)
+        if type(seed) is not int:
+            raise pytest.UsageError(f"{item.nodeid}: the seed of @pytest.mark.netglass is a whole number, not {seed!r}")
         options.update(mark.kwargs)
     return options
 

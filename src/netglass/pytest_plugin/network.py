@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from netglass.errors import MisuseError
+from netglass.lab.fault_text import fault_of
 from netglass.lab.network import Network, Pluggable
-from netglass.network import faults, match
+from netglass.network import match
 from netglass.network.cable import Cable
 from netglass.network.fault import PASS, Fault, Verdict
 from netglass.network.match import Sightings
@@ -59,6 +59,13 @@ class ObservedNetwork(Network):
             cable.add_fault(self.censuses[cable.name])
         return cable
 
+    def unplugged(self) -> dict[str, str]:
+        """Those of `faults` that are for a cable that there is not, and what is wrong with them."""
+        placed = {text for text, _ in self.planned}
+        names = ", ".join([each.name for each in self.cables]) or "none"
+        named = [(text, text.partition(":")[0].strip()) for text in self._faults if planned_fault(text)[0]]
+        return {text: f"no cable is called {name!r}; there are {names}" for text, name in named if text not in placed}
+
     def hits(self) -> dict[str, int]:
         """How often each of `faults` fired, on all cables together."""
         counts = dict.fromkeys(self._faults, 0)
@@ -68,17 +75,10 @@ class ObservedNetwork(Network):
 
 
 def planned_fault(text: str) -> tuple[str, Fault]:
-    """(the cable's name, "" for all; the fault) of text such as "faults.drop(match.segment(7))" or "client-server:
-    faults.drop(match.syn)". MisuseError if it is no such text."""
+    """(the cable's name, "" for all; the fault) of text such as "drop(segment(7))" or "client-server: drop(syn)".
+    MisuseError if it is no such text."""
     head, colon, rest = text.partition(": ")
-    where, code = (head.strip(), rest) if colon and "(" not in head else ("", text)
-    try:
-        made = eval(code, {"faults": faults, "match": match})
-    except Exception as error:
-        raise MisuseError(f"{code!r} makes no fault: {type(error).__name__}: {error}") from error
-    if not isinstance(made, Fault):
-        raise MisuseError(f'{code!r} is no fault; write it like "faults.drop(match.segment(7))"')
-    return where, made
+    return (head.strip(), fault_of(rest)) if colon and "(" not in head else ("", fault_of(text))
 
 
 class Passed(NamedTuple):

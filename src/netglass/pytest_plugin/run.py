@@ -28,3 +28,4 @@ RUN: Final = pytest.StashKey[Run]()
 # Names of user properties of a report, which cross to the process that tells the user.
 FAULT: Final = "netglass-fault"
 SWEEP: Final = "netglass-sweep"
+UNPLUGGED: Final = "netglass-unplugged"

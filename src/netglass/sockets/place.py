@@ -35,6 +35,10 @@ class Place:
         """Whose address it is; "" if nobody's."""
         raise NotImplementedError
 
+    def why_unknown(self, name: str) -> str:
+        """What to tell whoever asked in vain for the addresses of `name`; "" if there is nothing to say."""
+        return ""
+
     def tell_tls_secrets(self, lines: str) -> None:
         """For the trace: lines of a key log, see `Probe.tls_secrets`. Without a trace they are forgotten."""
 
