@@ -16,7 +16,7 @@ SAID = {
     "asyncio": [r"b'HELLO\n'"],
     "Deadlocks": ["2 tasks wait for each other: ", "worker on bank waits for the lock made at", "circular wait"],
     "What programs ask of the machine": ["select() returns server  slept 1.02 s", "1020000000"],
-    "The fence": ["os.system(b'true') left the lab"],
+    "The fence": ["os.system(b'true') was refused"],
 }
 
 

@@ -44,7 +44,7 @@ class Files:
             raise MisuseError("two forms cannot go to the same place; give each a file of its own")
         for path in paths:
             if path != TERMINAL:
-                _check_path(path)
+                check_path(path)
         if self.vantage is not None and self.pcapng is None:
             raise MisuseError("--vantage says from which host a capture is seen: name its file with --pcapng")
 
@@ -116,7 +116,8 @@ def _put(path: Path, text: str) -> Iterator[str]:
     yield str(path)
 
 
-def _check_path(path: Path) -> None:
+def check_path(path: Path) -> None:
+    """Whether a file can be written there, before the work that fills it is done."""
     directory = path.parent
     if not directory.is_dir():
         raise MisuseError(f"{path} cannot be written: there is no directory {directory}")

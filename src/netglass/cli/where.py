@@ -13,7 +13,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from netglass.cli import lab_file
-from netglass.cli.run import chosen_host, execute, terminate, title
+from netglass.cli.program import execute, title
+from netglass.cli.run import chosen_host, terminate
 from netglass.cli.wire import Wire, wire_host
 from netglass.errors import MisuseError, NetglassError
 from netglass.programs.run import run, spawn

@@ -57,7 +57,10 @@ FOREIGN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """Modules -> what is the matter with them, and their names that are refused."""
 
-PASSABLE: Final = (REFUSED.keys() | FOREIGN.keys() | {"fork_exec"}) - {"os.fork", "os.forkpty", "signal.pthread_kill"}
+NAMES: Final = REFUSED.keys() | FOREIGN.keys() | {"fork_exec"}
+"""What `allow` may name."""
+
+PASSABLE: Final = NAMES - {"os.fork", "os.forkpty", "signal.pthread_kill"}
 """What may leave in real time: the kernel's own sockets have their place beside ours."""
 
 _allowed: frozenset[str] = frozenset()
@@ -101,7 +104,10 @@ def _judge(event: str, args: tuple[Any, ...], refused: dict[str, str] = REFUSED)
 
 
 def _told(call: str, advice: str, name: str) -> str:
-    return f"{call} left the lab: {advice}. run(..., allow=({name!r},)) lets it go, in real time"
+    return (
+        f"{call} was refused: {advice}. run(..., allow=({name!r},)), or `netglass run --allow {name}`, lets it go, in "
+        "real time"
+    )
 
 
 def patches(allow: frozenset[str]) -> list[Patch]:

@@ -14,6 +14,7 @@ from typing import Final
 
 from netglass.errors import NetglassError
 from netglass.programs import raw
+from netglass.programs.frames import users_stack
 from netglass.programs.kernel import Kernel, Stopped
 from netglass.times import human
 
@@ -31,6 +32,7 @@ class Watchdog:
 
     def __init__(self) -> None:
         self._kernel: Kernel | None = None
+        self._limit: float = 0
         self._left: float = 0
         self._bell = raw.allocate_lock()
         self._bell.acquire()
@@ -38,7 +40,7 @@ class Watchdog:
         self._alive = False
 
     def watch(self, kernel: Kernel, seconds: float) -> None:
-        self._left = seconds
+        self._limit = self._left = seconds
         self._kernel = kernel
         if not self._alive:
             self._alive = True
@@ -76,7 +78,7 @@ class Watchdog:
         self._left -= STEP
         if self._left <= 0:
             self._left = 4 * STEP  # until the next try, if the program catches everything
-            bite(kernel)
+            bite(kernel, self._limit)
 
 
 def in_debugger() -> bool:
@@ -90,10 +92,10 @@ def in_debugger() -> bool:
     return False
 
 
-def bite(kernel: Kernel) -> None:
-    """Ends the run from outside."""
+def bite(kernel: Kernel, limit: float) -> None:
+    """Ends the run, which took more than `limit` seconds, from outside."""
     if not kernel.bite:
-        kernel.bite = report(kernel)
+        kernel.bite = report(kernel, limit)
         print(kernel.bite, file=sys.stderr, flush=True)  # noqa: T201 - the exception may never arrive
     running = kernel.holder()
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(running.ident), ctypes.py_object(Stopped))
@@ -110,20 +112,21 @@ def absorb(ident: int) -> None:
         pass
 
 
-def report(kernel: Kernel) -> str:
+def report(kernel: Kernel, limit: float) -> str:
+    """What each task was doing, who runs first."""
     running = kernel.holder()
     frames = sys._current_frames()
-    lines = [f"the run made no end in the real time that it has; it is {human(kernel.now())} in the world, and"]
-    for task in kernel.tasks:
-        state = "runs" if task is running and not task.parked else f"waits for {task.waits_for}"
+    lines = [f"the program ran {limit:g} s of real time without ending; its virtual time is {human(kernel.now())}"]
+    for task in sorted(kernel.tasks, key=lambda task: task is not running):
+        runs = task is running and not task.parked
+        state = (
+            "runs, and as long as it does not wait no virtual time passes" if runs else f"waits for {task.waits_for}"
+        )
         lines.append(f"{task.name} on {task.host.name} {state}:")
-        frame = frames.get(task.ident)
-        if frame is not None:
-            shown = [each.rstrip("\n") for each in traceback.format_stack(frame)[-8:]]
-            lines.extend(shown)
+        lines.extend(each.rstrip("\n") for each in traceback.format_list(users_stack(frames.get(task.ident))[-8:]))
     lines.append(
-        "run(..., limit=SECONDS) gives it more. A task that stands in a real lock waits for one that was made before "
-        "the run."
+        "A loop until something happens must wait or sleep in each round. A task that stands in a real lock waits for "
+        "one that was made before the run. `netglass run --limit SECONDS`, or run(..., limit=SECONDS), gives it more."
     )
     return "\n".join(lines)
 
