@@ -177,12 +177,13 @@ def test_no_more_connections_than_there_is_room_for(lab: Lab, monkeypatch: pytes
 
 
 def http(lab: Lab, request: bytes) -> bytes:
-    def program():
+    def program() -> bytes:
         with socket.create_connection(("server", 80)) as connection:
             connection.sendall(request)
             return read_all(connection)
 
-    return lab.ask(program)
+    answer: bytes = lab.ask(program)
+    return answer
 
 
 def test_a_page(lab: Lab):
