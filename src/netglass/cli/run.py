@@ -40,7 +40,7 @@ def run_program(
         list[str] | None,
         typer.Argument(
             metavar="SCRIPT|-m MODULE [ARGS]...",
-            help="The program and its arguments, as after `python`, instead of what the lab file lets --host run.",
+            help="The program and its arguments, as after `python`, instead of what --host would `run`; none: the lab file's.",
             show_default=False,
         ),
     ] = None,
@@ -114,7 +114,7 @@ def on_wire(words: list[str], where: wire.Wire, allow: Sequence[str]) -> int:
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, terminate)
         try:
-            return int(run(place, execute, program, allow=allow))
+            return int(run(place, execute, program, False, allow=allow))
         except KeyboardInterrupt:
             return 128 + signal.SIGINT
         except Crashed:
