@@ -17,6 +17,9 @@ SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 3600 * SECOND
 
+EPOCH: Final = 1_767_225_600 * SECOND
+"""The date at the beginning of a lab, in ns since 1970: 1 January 2026, 00:00 UTC."""
+
 NEVER: Final = (1 << 62) - 1
 """A deadline that does not come: 146 years. The largest integer that the compiled core keeps unboxed."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from netglass import MILLISECOND, MisuseError, faults, match
 from netglass.errors import WireError
+from netglass.times import EPOCH
 from netglass.trace import read_capture, write_pcapng
 from netglass.trace.pcapng import INBOUND, OUTBOUND
 from netglass.wire.ip import IpPacket
@@ -25,7 +26,7 @@ def capture(trace, vantage="all"):
 
 def test_what_tcpdump_would_see_on_each_host():
     packets = read_capture(capture(handshake()))
-    assert [(each.interface, each.direction, each.time, each.number) for each in packets] == [
+    assert [(each.interface, each.direction, each.time - EPOCH, each.number) for each in packets] == [
         ("client:eth0", OUTBOUND, 0, 1),
         ("server:eth0", INBOUND, 10 * MILLISECOND, 1),
         ("server:eth0", OUTBOUND, 10 * MILLISECOND, 2),
@@ -81,7 +82,7 @@ def test_a_corrupted_packet_comes_in_as_the_cable_made_it():
     assert left.data[:-1] == came.data[:-1]
     assert left.data[-1] ^ came.data[-1] == 1
     assert came.comments == ["corrupt data; dropped by server: tcp-checksum"]
-    assert (came.interface, came.time, came.number) == ("server:cable", 10 * MILLISECOND, 1)
+    assert (came.interface, came.time - EPOCH, came.number) == ("server:cable", 10 * MILLISECOND, 1)
     decode_packet(left.data)
     with pytest.raises(WireError, match="tcp-checksum"):
         decode_packet(came.data)

@@ -10,10 +10,7 @@ from typing import Any, Final
 from netglass.programs import current
 from netglass.programs.kernel import Kernel
 from netglass.programs.patches import Patch
-from netglass.times import SECOND
-
-EPOCH: Final = 1_767_225_600 * SECOND
-"""The date at the beginning of a world: 1 January 2026, 00:00 UTC."""
+from netglass.times import EPOCH, SECOND
 
 UPTIME: Final = 100_000 * SECOND
 """What the monotonic clocks show then. Programs take a machine for granted that has been up for a while."""

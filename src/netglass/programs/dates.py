@@ -15,8 +15,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from netglass.programs import current
-from netglass.programs.clock import EPOCH
 from netglass.programs.kernel import Kernel
+from netglass.times import EPOCH
 
 _NOW: Final[Any] = vars(datetime)["now"]
 _UTCNOW: Final[Any] = vars(datetime)["utcnow"]

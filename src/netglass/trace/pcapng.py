@@ -4,7 +4,7 @@ host at once.
 One interface for each host's interface, called "client:eth0"; a comment says what a cable or a host did to a packet.
 With the vantage "all" a packet is there twice, as it left and as it came in, with the same packet id: good for
 following it, but whoever reads such a file as one capture takes every second packet for a retransmission. The bytes
-depend on nothing but the recording: virtual time zero is the epoch.
+depend on nothing but the recording: virtual time zero is 1 January 2026, as for programs.
 
 TLS secrets of the recording are in the capture, before the packets: Wireshark and tshark decrypt what programs said.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from netglass.errors import MisuseError
-from netglass.times import human
+from netglass.times import EPOCH, human
 from netglass.trace.recorder import Recorder
 from netglass.trace.records import Carried, Dropped, Event, Packet, Received, Sent
 from netglass.trace.transmissions import Transmission
@@ -82,7 +82,7 @@ def write_pcapng(
         frames = [frame for frame in frames if frame.host == vantage]
     if zero is not None:
         _mark_zero(frames, zero)
-    data = pcapng_bytes(frames, recorder.secrets)
+    data = pcapng_bytes(frames, recorder.secrets, EPOCH)
     if isinstance(file, (str, Path)):
         Path(file).write_bytes(data)
     else:
@@ -98,8 +98,8 @@ def _mark_zero(frames: list[Frame], zero: int) -> None:
             return
 
 
-def pcapng_bytes(frames: list[Frame], secrets: Iterable[str] = ()) -> bytes:
-    """The whole capture. `secrets` are lines of a TLS key log."""
+def pcapng_bytes(frames: list[Frame], secrets: Iterable[str] = (), epoch: int = 0) -> bytes:
+    """The whole capture; `epoch` (ns since 1970) is the date at time zero. `secrets` are lines of a TLS key log."""
     kinds = {(frame.host, frame.interface): frame.linktype for frame in frames}
     numbers = {name: number for number, name in enumerate(kinds)}
     blocks = [section_header()]
@@ -107,7 +107,7 @@ def pcapng_bytes(frames: list[Frame], secrets: Iterable[str] = ()) -> bytes:
     key_log = "".join([f"{line}\n" for line in secrets])
     if key_log:
         blocks.append(secrets_block(key_log.encode()))  # before the packets that need them
-    blocks += [packet_block(frame, numbers[frame.host, frame.interface]) for frame in frames]
+    blocks += [packet_block(frame, numbers[frame.host, frame.interface], epoch) for frame in frames]
     return b"".join(blocks)
 
 
@@ -244,9 +244,10 @@ def secrets_block(key_log: bytes) -> bytes:
     return _block(DECRYPTION_SECRETS, struct.pack("<II", TLS_KEY_LOG, len(key_log)) + _padded(key_log), [])
 
 
-def packet_block(frame: Frame, interface: int) -> bytes:
+def packet_block(frame: Frame, interface: int, epoch: int = 0) -> bytes:
     size = len(frame.data)
-    body = struct.pack("<IIIII", interface, frame.time >> 32, frame.time & 0xFFFFFFFF, size, size) + _padded(frame.data)
+    time = epoch + frame.time
+    body = struct.pack("<IIIII", interface, time >> 32, time & 0xFFFFFFFF, size, size) + _padded(frame.data)
     options = [(PACKET_FLAGS, struct.pack("<I", frame.direction))]
     if frame.number:
         options.append((PACKET_ID, struct.pack("<Q", frame.number)))
